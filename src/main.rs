@@ -1,0 +1,2 @@
+//! The `cargo-dockerize` binary.
+fn main() {}
