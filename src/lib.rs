@@ -1,1 +1,17 @@
-//! cargo-dockerize
+//! `cargo dockerize`: point it at any Cargo workspace and, with no edits, get the smallest, safest image that the
+//! workspace can have, and a measured account of it.
+//!
+//! Data flows one way: [`workspace`] → [`detect`] → [`plan`] → [`render`] → [`emit`], and
+//! [`plan`] → [`engine`] → [`image`] → [`measure`]. See `ARCHITECTURE.md`.
+
+pub mod config;
+pub mod detect;
+pub mod emit;
+pub mod engine;
+pub mod exec;
+pub mod failure;
+pub mod image;
+pub mod measure;
+pub mod plan;
+pub mod render;
+pub mod workspace;

@@ -1,0 +1,3 @@
+//! Executes a plan: drives the user's Docker through buildx, and records what happened.
+
+pub mod record;

@@ -1,0 +1,324 @@
+//! The plan: a complete, serialisable and deterministic account of what will be built, on what, into what, and why.
+//!
+//! It is the compiler's intermediate representation: `render` makes files from it and nothing else, `engine` executes it,
+//! `measure` and the image check hold the result against it. Its JSON (`cargo dockerize plan --format json`) is a public,
+//! versioned artefact: [`SCHEMA`] grows when a field changes its meaning or goes away.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the plan's JSON.
+pub const SCHEMA: u32 = 1;
+
+/// Why something is so: the evidence that a finding or a decision rests on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Because {
+    /// One line for people.
+    pub text: String,
+    /// The crate and its version, as in `ring 0.17.14`.
+    #[serde(rename = "crate", skip_serializing_if = "Option::is_none", default)]
+    pub krate: Option<String>,
+    /// The rule's name: a table row of ours, or `metadata`, `flag`, `default`.
+    pub rule: String,
+    /// The file that it rests on, relative to the workspace's root, with `:line` where one is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file: Option<String>,
+}
+
+/// Everything that will happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Plan {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// This tool's version.
+    pub version: String,
+    /// The workspace in a few words.
+    pub workspace: Summary,
+    /// What is sent to the engine, and from where.
+    pub context: Context,
+    /// Where the generated files go.
+    pub files: Files,
+    /// The frontend of the `# syntax=` line; none: the engine's own.
+    pub syntax: Option<String>,
+    /// The Rust toolchain and the image that has it.
+    pub toolchain: Toolchain,
+    /// Build groups: binaries that one cargo invocation compiles, in the order of their stages.
+    pub groups: Vec<Group>,
+    /// One image a binary, in the order of their stages.
+    pub images: Vec<Image>,
+    /// What `--profile` can name.
+    pub profiles: Vec<Profile>,
+    /// The cache mounts of every step that runs cargo.
+    pub caches: Vec<CacheMount>,
+    /// The stage that runs the tests.
+    pub test: TestStage,
+    /// The lines of the ignore file.
+    pub ignore: Vec<IgnoreRule>,
+    /// What the user should know: costs, risks, things that could not be seen.
+    pub notes: Vec<Because>,
+}
+
+/// The workspace in a few words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Summary {
+    /// The root package's name, else the root folder's.
+    pub name: String,
+    /// Workspace members.
+    pub members: usize,
+    /// Packages in the resolved graph, members included.
+    pub packages: usize,
+}
+
+/// The build context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Context {
+    /// The context's folder, relative to the workspace's root: `.`, or `..` when a path dependency lies above it.
+    pub path: String,
+    /// The workspace's root, relative to the context: `.` where they are the same.
+    pub workspace: String,
+    /// Where the context lies in the build stages.
+    pub workdir: String,
+}
+
+/// Where the generated files go, relative to the workspace's root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Files {
+    /// Usually `Dockerfile`.
+    pub dockerfile: String,
+    /// Usually `.dockerignore`; BuildKit also reads `<Dockerfile's name>.dockerignore` beside the Dockerfile.
+    pub dockerignore: String,
+    /// Usually `docker-bake.hcl`.
+    pub bake: String,
+}
+
+/// The Rust toolchain and the image that has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Toolchain {
+    /// As the toolchain file or the metadata table names it: `1.95`, `stable`, `nightly-2026-01-01`.
+    pub channel: String,
+    /// The image of the first stage, mirrors applied.
+    pub image: String,
+    /// Whether cargo-chef is in that image; if not, the version that is installed into it.
+    pub install_chef: Option<String>,
+    /// A toolchain that rustup has to install, because no image has it.
+    pub install: Option<String>,
+    /// Components that the toolchain file asks for and a build needs.
+    pub components: Vec<String>,
+    /// The distribution's codename; builder and run time are always a pair.
+    pub codename: String,
+    /// Why this one.
+    pub because: Because,
+}
+
+/// How a binary is linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Linkage {
+    /// No shared library at all: runs on `scratch`.
+    StaticMusl,
+    /// glibc and the binary's own closure of shared libraries.
+    DynamicGnu,
+}
+
+impl Linkage {
+    /// As in the metadata table and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StaticMusl => "static-musl",
+            Self::DynamicGnu => "dynamic-gnu",
+        }
+    }
+}
+
+/// Binaries that one cargo invocation compiles: same linkage, same native needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Group {
+    /// What is appended to the stages' names: empty for the first group, `-gnu` for the second.
+    pub suffix: String,
+    /// How its binaries are linked.
+    pub linkage: Linkage,
+    /// Why so.
+    pub because: Vec<Because>,
+    /// One per architecture that the Dockerfile can be built for.
+    pub targets: Vec<Target>,
+    /// Packages of the builder's distribution that the build needs.
+    pub packages: Vec<Package>,
+    /// Environment of cook and build alike.
+    pub env: BTreeMap<String, String>,
+    /// Arguments that cook and build share, after `--locked`: `--package api --bin api --features …`.
+    pub cargo_args: Vec<String>,
+    /// The binaries' names.
+    pub binaries: Vec<String>,
+    /// Packages that are compiled for it, for the progress (`compiling 123/351`).
+    pub crates: usize,
+}
+
+/// One architecture's Rust target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Target {
+    /// As Docker names it, in `TARGETARCH`: `amd64`, `arm64`.
+    pub arch: String,
+    /// As Rust names it.
+    pub triple: String,
+    /// Environment of this target only, such as the C compiler.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A package of the distribution, with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Package {
+    /// The distribution's name of it.
+    pub name: String,
+    /// Who wants it.
+    pub because: Vec<Because>,
+}
+
+/// One binary's image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Image {
+    /// The binary's name, the final stage's, the bake target's, and the image's unless a tag says otherwise.
+    pub name: String,
+    /// The package that it comes from.
+    pub package: String,
+    /// The package's version.
+    pub version: String,
+    /// The index of its build group in [`Plan::groups`].
+    pub group: usize,
+    /// `scratch`, or a reference with mirrors applied.
+    pub base: String,
+    /// Why that base.
+    pub because: Vec<Because>,
+    /// Where the binary lies in the image: the entrypoint.
+    pub binary: String,
+    /// The numeric user and group.
+    pub user: u32,
+    /// The working folder.
+    pub workdir: String,
+    /// What `rootfs` puts into the first layer.
+    pub rootfs: Rootfs,
+    /// Files and folders that the program reads at run time, in the layer after `rootfs`'s.
+    pub assets: Vec<Asset>,
+    /// Run-time environment.
+    pub env: BTreeMap<String, String>,
+    /// Ports for `EXPOSE`.
+    pub expose: Vec<u16>,
+    /// OCI labels from the manifest.
+    pub labels: BTreeMap<String, String>,
+    /// What each layer holds, in order, as the report names them.
+    pub layers: Vec<String>,
+}
+
+/// What the first layer holds besides `/etc/passwd`, `/etc/group` and `/tmp`, which are always there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Rootfs {
+    /// The certificate authorities' bundle, and who reads it.
+    pub ca_certificates: Option<Because>,
+    /// More authorities, as files in the context, appended to the bundle.
+    pub extra_ca: Vec<String>,
+    /// `/usr/share/zoneinfo`, and who reads it.
+    pub zoneinfo: Option<Because>,
+    /// Folders that the user can write to.
+    pub writable: Vec<Writable>,
+    /// Packages whose shared libraries are opened by name at run time.
+    pub packages: Vec<Package>,
+}
+
+/// A folder that the user owns in the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Writable {
+    /// An absolute path in the image.
+    pub path: String,
+    /// Who writes there.
+    pub because: Because,
+}
+
+/// Files that the program reads at run time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Asset {
+    /// In the context.
+    pub from: String,
+    /// An absolute path in the image.
+    pub to: String,
+    /// Who reads it.
+    pub because: Because,
+}
+
+/// What `--profile` can name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Profile {
+    /// `prod`, `dev`, `test`, or the user's.
+    pub name: String,
+    /// Cargo's profile.
+    pub cargo: String,
+    /// Whether it builds the images, or runs the tests.
+    pub runs_tests: bool,
+    /// Environment for cargo in cook and build alike, such as `CARGO_PROFILE_RELEASE_STRIP`.
+    pub env: BTreeMap<String, String>,
+    /// Why so.
+    pub because: Vec<Because>,
+}
+
+/// A BuildKit cache mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct CacheMount {
+    /// Its id on the engine.
+    pub id: String,
+    /// Where it is mounted.
+    pub target: String,
+    /// `shared`, `private` or `locked`.
+    pub sharing: String,
+    /// Why it is there and shared so.
+    pub because: String,
+}
+
+/// The stage that runs the tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct TestStage {
+    /// The index of the group whose environment it runs in.
+    pub group: usize,
+    /// Arguments after `cargo test --locked`.
+    pub cargo_args: Vec<String>,
+}
+
+/// A line of the ignore file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct IgnoreRule {
+    /// The pattern; with a leading `!` where it keeps.
+    pub pattern: String,
+    /// Lines of the same section stand together under it.
+    pub section: String,
+    /// Why, where the section does not say it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub because: Option<Because>,
+}
+
+impl Plan {
+    /// The image of this name.
+    pub fn image(&self, name: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.name == name)
+    }
+
+    /// The profile of this name.
+    pub fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+}
