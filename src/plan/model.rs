@@ -84,6 +84,8 @@ pub struct Context {
     pub workspace: String,
     /// Where the context lies in the build stages.
     pub workdir: String,
+    /// Folders of path dependencies that are not members, relative to the context: they are needed before the sources.
+    pub local: Vec<String>,
 }
 
 /// Where the generated files go, relative to the workspace's root.
@@ -188,8 +190,10 @@ pub struct Package {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Image {
-    /// The binary's name, the final stage's, the bake target's, and the image's unless a tag says otherwise.
+    /// The binary's name, and the image's unless a tag says otherwise.
     pub name: String,
+    /// The final stage's name and the bake target's: the binary's in the characters that Docker takes.
+    pub stage: String,
     /// The package that it comes from.
     pub package: String,
     /// The package's version.

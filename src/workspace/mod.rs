@@ -1,1 +1,241 @@
-//! workspace
+//! Facts about a Cargo workspace, without opinions: packages, binaries, the resolved graph of each binary, the toolchain
+//! file, the profiles, and what the sources name. Nothing here knows what an image is.
+
+mod graph;
+mod metadata;
+mod profiles;
+mod sources;
+mod toolchain;
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use graph::{BinaryGraph, GraphPackage};
+pub use profiles::CargoProfile;
+pub use sources::{Input, Literal, SourceFacts};
+pub use toolchain::ToolchainFile;
+
+use crate::failure::Result;
+
+/// Which features are on, as cargo's own flags say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Features {
+    /// `--features`: names, or `package/name`.
+    pub names: Vec<String>,
+    /// `--all-features`.
+    pub all: bool,
+    /// `--no-default-features`.
+    pub no_default: bool,
+}
+
+/// How to find and read the workspace: cargo's own flags.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// `--manifest-path`; none: cargo looks upwards from the current folder.
+    pub manifest_path: Option<Utf8PathBuf>,
+    /// Features; they decide which optional dependencies are in the graph.
+    pub features: Features,
+    /// `--offline`.
+    pub offline: bool,
+}
+
+/// A Cargo workspace, or a package that stands alone.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The folder of the root manifest.
+    pub root: Utf8PathBuf,
+    /// The root package's name, else the root folder's.
+    pub name: String,
+    /// The root manifest's text.
+    pub manifest: String,
+    /// Members, in the order of their paths.
+    pub members: Vec<Member>,
+    /// Packages that lie in local folders without being members, by their folders.
+    pub local: Vec<Utf8PathBuf>,
+    /// The toolchain file, where there is one.
+    pub toolchain: Option<ToolchainFile>,
+    /// `[profile.*]` of the root manifest, cargo's own included.
+    pub profiles: BTreeMap<String, CargoProfile>,
+    /// The folder that cargo builds into.
+    pub target_dir: Utf8PathBuf,
+    /// `[alias]` names that run a member, from `.cargo/config.toml`: their packages are tools of the developers.
+    pub alias_packages: BTreeMap<String, String>,
+    graph: guppy::graph::PackageGraph,
+}
+
+/// A workspace member.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The package's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its folder, absolute.
+    pub dir: Utf8PathBuf,
+    /// Its manifest's text, for spans.
+    pub manifest: String,
+    /// `description`.
+    pub description: Option<String>,
+    /// `license`.
+    pub license: Option<String>,
+    /// `repository`.
+    pub repository: Option<String>,
+    /// Whether `publish = false`.
+    pub private: bool,
+    /// Its binaries.
+    pub binaries: Vec<Binary>,
+    /// The names of its features.
+    pub features: Vec<String>,
+    /// What its sources name.
+    pub sources: SourceFacts,
+}
+
+/// A binary target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binary {
+    /// The target's name, which can differ from the package's.
+    pub name: String,
+    /// `required-features`.
+    pub required_features: Vec<String>,
+}
+
+impl Workspace {
+    /// Reads the workspace.
+    ///
+    /// # Errors
+    /// [`Kind::Workspace`](crate::failure::Kind::Workspace): no manifest, one that does not parse, a lock file that is
+    /// missing or out of date, sources that cannot be read.
+    pub fn load(query: &Query) -> Result<Self> {
+        let graph = metadata::read(query)?;
+        let root = graph.workspace().root().to_owned();
+        let manifest = read(&root.join("Cargo.toml"))?;
+        let members =
+            graph.workspace().iter_by_path().map(|(_, package)| member(&package)).collect::<Result<Vec<_>>>()?;
+        let mut local: Vec<_> = graph
+            .packages()
+            .filter(|package| package.source().is_path())
+            .filter_map(|package| package.manifest_path().parent().map(Utf8Path::to_owned))
+            .collect();
+        local.sort();
+        local.dedup();
+        let name = root_package(&members, &root).map(|member| member.name.clone());
+        Ok(Self {
+            name: name.unwrap_or_else(|| root.file_name().unwrap_or("workspace").to_owned()),
+            toolchain: toolchain::read(&root)?,
+            profiles: profiles::read(&manifest),
+            target_dir: graph.workspace().target_directory().to_owned(),
+            alias_packages: metadata::alias_packages(&root),
+            manifest,
+            members,
+            local,
+            root,
+            graph,
+        })
+    }
+
+    /// The member of this name.
+    pub fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// The member whose folder is the root.
+    pub fn root_package(&self) -> Option<&Member> {
+        root_package(&self.members, &self.root)
+    }
+
+    /// Whether the root manifest has a `[workspace]` table.
+    pub fn has_workspace_table(&self) -> bool {
+        toml_edit::Document::parse(self.manifest.as_str()).is_ok_and(|manifest| manifest.contains_key("workspace"))
+    }
+
+    /// Packages in the whole resolved graph.
+    pub fn package_count(&self) -> usize {
+        self.graph.package_count()
+    }
+
+    /// The graph that a build of this member alone, for this target, compiles: normal and build dependencies, with the
+    /// features that it activates.
+    ///
+    /// # Errors
+    /// The target is not one that Rust knows, or the member has no such feature.
+    pub fn graph(&self, member: &Member, features: &Features, triple: &str) -> Result<BinaryGraph> {
+        graph::resolve(&self.graph, &[member], features, triple)
+    }
+
+    /// The graph that one build of all these members compiles together.
+    ///
+    /// # Errors
+    /// As [`Workspace::graph`].
+    pub fn graph_of(&self, members: &[&Member], features: &Features, triple: &str) -> Result<BinaryGraph> {
+        graph::resolve(&self.graph, members, features, triple)
+    }
+
+    /// A path as shown to people and written into files: relative to the root, `/` between its parts.
+    pub fn relative(&self, path: &Utf8Path) -> String {
+        let relative = relative(&self.root, path);
+        if relative.as_str().is_empty() { ".".to_owned() } else { relative.into_string().replace('\\', "/") }
+    }
+}
+
+/// The way from one absolute folder to a path, with `..` where it has to climb.
+pub fn relative(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
+    let mut base = from;
+    let mut climbed = Utf8PathBuf::new();
+    loop {
+        if let Ok(rest) = to.strip_prefix(base) {
+            return if rest.as_str().is_empty() { climbed } else { climbed.join(rest) };
+        }
+        let Some(parent) = base.parent() else { return to.to_owned() };
+        climbed.push("..");
+        base = parent;
+    }
+}
+
+fn root_package<'a>(members: &'a [Member], root: &Utf8Path) -> Option<&'a Member> {
+    members.iter().find(|member| member.dir == root)
+}
+
+fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
+    let dir = package.manifest_path().parent().unwrap_or(Utf8Path::new("/")).to_owned();
+    let binaries = package
+        .build_targets()
+        .filter_map(|target| match target.id() {
+            guppy::graph::BuildTargetId::Binary(name) => {
+                Some(Binary { name: name.to_owned(), required_features: target.required_features().to_vec() })
+            }
+            _ => None,
+        })
+        .collect();
+    Ok(Member {
+        name: package.name().to_owned(),
+        version: package.version().to_string(),
+        manifest: read(package.manifest_path())?,
+        description: package.description().map(str::to_owned),
+        license: package.license().map(str::to_owned),
+        repository: package.repository().map(str::to_owned),
+        private: package.publish().is_never(),
+        features: package.named_features().map(str::to_owned).collect(),
+        sources: sources::scan(&dir),
+        binaries,
+        dir,
+    })
+}
+
+fn read(path: &Utf8Path) -> Result<String> {
+    fs_err::read_to_string(path).map_err(metadata::unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_between_folders() {
+        let way = |from: &str, to: &str| relative(from.into(), to.into()).into_string();
+        assert_eq!(way("/a/b", "/a/b/c/d"), "c/d");
+        assert_eq!(way("/a/b", "/a/c"), "../c");
+        assert_eq!(way("/a/b/c", "/a"), "../..");
+        assert_eq!(way("/a/b", "/a/b"), "");
+    }
+}

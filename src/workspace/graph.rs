@@ -1,0 +1,152 @@
+//! The graph of one build: which packages cargo compiles for these members and this target, on which side, with which
+//! features. `cargo metadata` alone cannot say: it unifies features over the whole workspace and over dev-dependencies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guppy::graph::cargo::{BuildPlatform, CargoOptions, CargoResolverVersion, CargoSet};
+use guppy::graph::feature::{FeatureSet, StandardFeatures, named_feature_filter};
+use guppy::graph::{DependencyDirection, PackageGraph};
+use guppy::platform::{Platform, PlatformSpec, TargetFeatures};
+
+use super::{Features, Member};
+use crate::failure::{Failure, Kind, Result};
+
+/// A package in the graph of one build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphPackage {
+    /// The package's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its `links` key.
+    pub links: Option<String>,
+    /// Whether it has a build script.
+    pub build_script: bool,
+    /// Whether it is a member of the workspace or lies in another local folder.
+    pub local: bool,
+    /// Features that are on where it is compiled for the target; none: it is not.
+    pub target: Option<BTreeSet<String>>,
+    /// Features that are on where it is compiled for the host (build scripts and macros); none: it is not.
+    pub host: Option<BTreeSet<String>>,
+}
+
+impl GraphPackage {
+    /// As people know it: `ring 0.17.14`.
+    pub fn spec(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    /// Whether a feature is on, on either side.
+    pub fn has_feature(&self, feature: &str) -> bool {
+        [&self.target, &self.host].into_iter().flatten().any(|features| features.contains(feature))
+    }
+}
+
+/// The packages of one build, by name and then by version.
+#[derive(Debug, Clone, Default)]
+pub struct BinaryGraph {
+    packages: BTreeMap<String, Vec<GraphPackage>>,
+}
+
+impl BinaryGraph {
+    /// Every package, in the order of names.
+    pub fn packages(&self) -> impl Iterator<Item = &GraphPackage> {
+        self.packages.values().flatten()
+    }
+
+    /// The packages of this name; several when several versions are in the graph.
+    pub fn find(&self, name: &str) -> &[GraphPackage] {
+        self.packages.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many packages are compiled.
+    pub fn len(&self) -> usize {
+        self.packages.values().map(Vec::len).sum()
+    }
+
+    /// Whether nothing is compiled, which no build is.
+    pub fn is_empty(&self) -> bool {
+        self.packages.is_empty()
+    }
+}
+
+pub(super) fn resolve(
+    graph: &PackageGraph,
+    members: &[&Member],
+    features: &Features,
+    triple: &str,
+) -> Result<BinaryGraph> {
+    // The host side is a Linux container's with glibc, whatever this machine is. An edition 2018 workspace has resolver 1,
+    // whose unification only ever adds packages; what differs is too little to read the manifest for it.
+    let mut options = CargoOptions::new();
+    options
+        .set_resolver(CargoResolverVersion::V2)
+        .set_target_platform(platform(triple)?)
+        .set_host_platform(platform(&triple.replace("-musl", "-gnu"))?);
+
+    let feature_graph = graph.feature_graph();
+    let mut initials = feature_graph.resolve_none();
+    for member in members {
+        initials = initials.union(&initial(graph, member, features)?);
+    }
+    let set = CargoSet::new(initials, feature_graph.resolve_none(), &options).map_err(internal)?;
+
+    let mut found: BTreeMap<String, BTreeMap<String, GraphPackage>> = BTreeMap::new();
+    for (side, features) in set.all_features() {
+        for list in features.packages_with_features(DependencyDirection::Forward) {
+            let package = list.package();
+            let entry = found
+                .entry(package.name().to_owned())
+                .or_default()
+                .entry(package.id().repr().to_owned())
+                .or_insert_with(|| GraphPackage {
+                    name: package.name().to_owned(),
+                    version: package.version().to_string(),
+                    links: package.links().map(str::to_owned),
+                    build_script: package.has_build_script(),
+                    local: package.source().is_local(),
+                    target: None,
+                    host: None,
+                });
+            let names = Some(list.named_features().chain(list.optional_deps()).map(str::to_owned).collect());
+            match side {
+                BuildPlatform::Target => entry.target = names,
+                BuildPlatform::Host => entry.host = names,
+            }
+        }
+    }
+    let packages = found.into_iter().map(|(name, versions)| (name, versions.into_values().collect())).collect();
+    Ok(BinaryGraph { packages })
+}
+
+fn platform(triple: &str) -> Result<PlatformSpec> {
+    let platform = Platform::new(triple.to_owned(), TargetFeatures::Unknown)
+        .map_err(|error| Failure::new(Kind::Usage, format!("`{triple}` is not a target of Rust's")).caused_by(error))?;
+    Ok(PlatformSpec::platforms([platform]))
+}
+
+/// The member with the features that cargo's flags turn on in it.
+fn initial<'g>(graph: &'g PackageGraph, member: &Member, features: &Features) -> Result<FeatureSet<'g>> {
+    let package = graph.workspace().member_by_name(&member.name).map_err(internal)?;
+    let base = match features {
+        Features { all: true, .. } => StandardFeatures::All,
+        Features { no_default: true, .. } => StandardFeatures::None,
+        _ => StandardFeatures::Default,
+    };
+    let mut named = Vec::new();
+    for feature in &features.names {
+        let name = match feature.split_once('/') {
+            Some((owner, name)) if owner == member.name => name,
+            Some(_) => continue,
+            None => feature,
+        };
+        if member.features.iter().any(|known| known == name) {
+            named.push(name);
+        }
+    }
+    Ok(package.to_feature_set(named_feature_filter(base, named)))
+}
+
+fn internal(error: guppy::Error) -> Failure {
+    Failure::new(Kind::Internal, "the dependency graph could not be resolved").caused_by(error)
+}

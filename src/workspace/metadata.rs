@@ -1,0 +1,161 @@
+//! Asks cargo for the workspace, and turns cargo's refusals into ours.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+use guppy::graph::PackageGraph;
+
+use super::Query;
+use crate::exec::Command;
+use crate::failure::{Failure, Kind, Result};
+
+/// Every target that an image can be built for: the graph is resolved for all of them at once, and for no other, so that
+/// crates for other systems need not be downloaded.
+const PLATFORMS: &[&str] = &[
+    "x86_64-unknown-linux-musl",
+    "x86_64-unknown-linux-gnu",
+    "aarch64-unknown-linux-musl",
+    "aarch64-unknown-linux-gnu",
+];
+
+/// What cargo says, the message that we give for it, and what helps.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    (
+        "could not find `Cargo.toml`",
+        "this is not a Cargo workspace: no Cargo.toml here or above",
+        "run it in a Cargo workspace, or name one with `--manifest-path PATH`",
+    ),
+    ("does not exist", "there is no manifest at that path", "`--manifest-path` takes the path of a Cargo.toml"),
+    (
+        "cannot create the lock file",
+        "the workspace has no Cargo.lock",
+        "run `cargo generate-lockfile`, and commit the file: an image is only as reproducible as its lock file",
+    ),
+    (
+        "cannot update the lock file",
+        "Cargo.lock is out of date: a manifest asks for something that it does not have",
+        "run `cargo update --workspace`, and commit the result",
+    ),
+    (
+        "needs to be updated but --locked was passed",
+        "Cargo.lock is out of date: a manifest asks for something that it does not have",
+        "run `cargo update --workspace`, and commit the result",
+    ),
+    (
+        "attempting to make an HTTP request, but --offline was specified",
+        "the sources of a dependency are not on this machine",
+        "run `cargo fetch --locked` once while you are online, or leave out `--offline`",
+    ),
+];
+
+pub(super) fn read(query: &Query) -> Result<PackageGraph> {
+    let command = command(query);
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(refusal(&command, &output.stderr, query));
+    }
+    PackageGraph::from_json(&output.stdout).map_err(|error| {
+        Failure::new(Kind::Workspace, "cargo's metadata could not be read")
+            .caused_by(error)
+            .detail(command.shell_line())
+            .help("cargo-dockerize needs cargo 1.91 or newer; `cargo --version` tells yours")
+    })
+}
+
+fn command(query: &Query) -> Command {
+    // `cargo` is the one that called us, where one did.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo, "read the workspace").args([
+        "metadata",
+        "--format-version",
+        "1",
+        "--locked",
+        "--color",
+        "never",
+    ]);
+    for platform in PLATFORMS {
+        command = command.args(["--filter-platform", platform]);
+    }
+    if let Some(path) = &query.manifest_path {
+        command = command.arg("--manifest-path").arg(path.as_str());
+    }
+    if query.offline {
+        command = command.arg("--offline");
+    }
+    let features = &query.features;
+    if features.all {
+        command = command.arg("--all-features");
+    }
+    if features.no_default {
+        command = command.arg("--no-default-features");
+    }
+    if !features.names.is_empty() {
+        command = command.arg("--features").arg(features.names.join(","));
+    }
+    command
+}
+
+fn refusal(command: &Command, stderr: &str, query: &Query) -> Failure {
+    let said = stderr.trim();
+    for (sign, message, help) in REFUSALS {
+        if said.contains(sign) {
+            let message = match &query.manifest_path {
+                Some(path) if *sign == "does not exist" => format!("there is no manifest at `{path}`"),
+                _ => (*message).to_owned(),
+            };
+            return Failure::new(Kind::Workspace, message).help(*help);
+        }
+    }
+    Failure::new(Kind::Workspace, "cargo cannot read this workspace")
+        .detail(format!("{said}\n\nfrom: {}", command.shell_line()))
+        .help("mend what cargo says above; `cargo metadata --locked` shows it again")
+}
+
+/// Packages that an alias runs (`xtask = "run --package xtask --"`), with the alias's name.
+pub(super) fn alias_packages(root: &Utf8Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for name in [".cargo/config.toml", ".cargo/config"] {
+        let Ok(text) = fs_err::read_to_string(root.join(name)) else { continue };
+        // A file that does not parse has been refused by cargo already.
+        let Ok(table) = text.parse::<toml::Table>() else { continue };
+        let Some(aliases) = table.get("alias").and_then(toml::Value::as_table) else { continue };
+        for (alias, value) in aliases {
+            let words: Vec<String> = match value {
+                toml::Value::String(line) => line.split_whitespace().map(str::to_owned).collect(),
+                toml::Value::Array(words) => words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect(),
+                _ => continue,
+            };
+            if !matches!(words.first().map(String::as_str), Some("run" | "r")) {
+                continue;
+            }
+            let package = words.iter().enumerate().find_map(|(i, word)| match word.as_str() {
+                "-p" | "--package" | "--bin" => words.get(i + 1).cloned(),
+                other => other.strip_prefix("--package=").or_else(|| other.strip_prefix("-p=")).map(str::to_owned),
+            });
+            if let Some(package) = package {
+                found.insert(package, alias.clone());
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn unreadable(error: std::io::Error) -> Failure {
+    Failure::new(Kind::Workspace, "a file of the workspace cannot be read").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_refusals_are_known() {
+        let command = Command::new("cargo", "test");
+        let said = |text: &str| refusal(&command, text, &Query::default()).to_string();
+        assert_eq!(
+            said("error: cannot create the lock file /w/Cargo.lock because --locked was passed to prevent this"),
+            "the workspace has no Cargo.lock"
+        );
+        assert_eq!(said("error: something new"), "cargo cannot read this workspace");
+    }
+}
