@@ -11,6 +11,7 @@ pub mod engine;
 pub mod exec;
 pub mod failure;
 pub mod image;
+pub mod image_paths;
 pub mod measure;
 pub mod plan;
 pub mod render;

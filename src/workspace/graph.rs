@@ -147,6 +147,14 @@ fn initial<'g>(graph: &'g PackageGraph, member: &Member, features: &Features) ->
     Ok(package.to_feature_set(named_feature_filter(base, named)))
 }
 
+/// The features of a package that its default turns on.
+pub(super) fn default_features(package: &guppy::graph::PackageMetadata<'_>) -> Result<Vec<String>> {
+    let set = package.to_feature_set(StandardFeatures::Default);
+    let resolved = set.to_feature_query(DependencyDirection::Forward).resolve();
+    let list = resolved.features_for(package.id()).map_err(internal)?;
+    Ok(list.map(|list| list.named_features().map(str::to_owned).collect()).unwrap_or_default())
+}
+
 fn internal(error: guppy::Error) -> Failure {
     Failure::new(Kind::Internal, "the dependency graph could not be resolved").caused_by(error)
 }

@@ -13,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use graph::{BinaryGraph, GraphPackage};
 pub use profiles::CargoProfile;
+pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};
 pub use toolchain::ToolchainFile;
 
@@ -87,6 +88,8 @@ pub struct Member {
     pub binaries: Vec<Binary>,
     /// The names of its features.
     pub features: Vec<String>,
+    /// Those that `default` turns on, directly or through others.
+    pub default_features: Vec<String>,
     /// What its sources name.
     pub sources: SourceFacts,
 }
@@ -216,6 +219,7 @@ fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
         repository: package.repository().map(str::to_owned),
         private: package.publish().is_never(),
         features: package.named_features().map(str::to_owned).collect(),
+        default_features: graph::default_features(package)?,
         sources: sources::scan(&dir),
         binaries,
         dir,

@@ -55,7 +55,8 @@ pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
     let walk = walkdir::WalkDir::new(package).sort_by_file_name().into_iter().filter_entry(|entry| {
         let name = entry.file_name().to_string_lossy();
         let nested = entry.depth() > 0 && entry.file_type().is_dir() && entry.path().join("Cargo.toml").is_file();
-        entry.depth() == 0 || !(nested || name.starts_with('.') || name == "target" || name == "node_modules")
+        entry.depth() == 0
+            || !(nested || name.starts_with('.') || name == "node_modules" || (entry.depth() == 1 && name == "target"))
     });
     for entry in walk.flatten() {
         let Some(path) = Utf8Path::from_path(entry.path()) else { continue };

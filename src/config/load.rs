@@ -1,0 +1,171 @@
+//! Reads the metadata tables, so that an error points at its place in the manifest.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Table, validate};
+use crate::failure::{Failure, Kind, Place, Result};
+use crate::workspace::{Member, Workspace};
+
+/// The tables of a workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The workspace's.
+    pub workspace: Table,
+    /// The members', by the package's name.
+    pub packages: BTreeMap<String, Table>,
+    /// Whether the workspace's table is there at all.
+    pub present: bool,
+}
+
+impl Settings {
+    /// What holds for one package's image.
+    pub fn of(&self, package: &str) -> Table {
+        self.packages.get(package).cloned().unwrap_or_default().over(&self.workspace)
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct Manifest {
+    workspace: Option<Section>,
+    package: Option<Section>,
+}
+
+#[derive(Deserialize, Default)]
+struct Section {
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    dockerize: Option<Table>,
+}
+
+/// Reads every table of a workspace.
+///
+/// # Errors
+/// [`Kind::Workspace`] with the place: an unknown key, a wrong type, a value that must not get into a Dockerfile.
+pub fn load(workspace: &Workspace) -> Result<Settings> {
+    let manifest = parse("Cargo.toml", &workspace.manifest)?;
+    let own = manifest.workspace.and_then(dockerize);
+    let of_package = manifest.package.and_then(dockerize);
+    let mut settings = Settings { present: own.is_some() || of_package.is_some(), ..Settings::default() };
+    // A package without a `[workspace]` table says everything in its own.
+    if workspace.has_workspace_table() {
+        settings.workspace = own.unwrap_or_default();
+    } else {
+        settings.workspace = of_package.unwrap_or_default();
+    }
+    validate::table("Cargo.toml", &workspace.manifest, &settings.workspace)?;
+    for member in &workspace.members {
+        if member.dir == workspace.root && !workspace.has_workspace_table() {
+            continue;
+        }
+        if let Some(table) = member_table(workspace, member)? {
+            settings.packages.insert(member.name.clone(), table);
+        }
+    }
+    Ok(settings)
+}
+
+fn member_table(workspace: &Workspace, member: &Member) -> Result<Option<Table>> {
+    let file = workspace.relative(&member.dir.join("Cargo.toml"));
+    let Some(table) = parse(&file, &member.manifest)?.package.and_then(dockerize) else { return Ok(None) };
+    validate::table(&file, &member.manifest, &table)?;
+    let document = toml_edit::Document::parse(member.manifest.as_str()).map_err(|error| unparsable(&file, &error))?;
+    let keys = document.get("package").and_then(|package| package.get("metadata")?.get("dockerize")?.as_table_like());
+    for (key, item) in keys.into_iter().flat_map(toml_edit::TableLike::iter) {
+        if !Table::IMAGE_KEYS.contains(&key) {
+            let span = item.span().unwrap_or(0..0);
+            return Err(Failure::new(Kind::Workspace, format!("`{key}` belongs to the workspace's table"))
+                .at(Place { file, text: member.manifest.clone(), span, label: "not for one package".to_owned() })
+                .help("move it to `[workspace.metadata.dockerize]` in the root manifest"));
+        }
+    }
+    Ok(Some(table))
+}
+
+fn dockerize(section: Section) -> Option<Table> {
+    section.metadata.and_then(|metadata| metadata.dockerize)
+}
+
+fn parse(file: &str, text: &str) -> Result<Manifest> {
+    toml::from_str(text).map_err(|error| {
+        let said = error.message();
+        let place = Place {
+            file: file.to_owned(),
+            text: text.to_owned(),
+            span: error.span().unwrap_or(0..0),
+            label: short(said),
+        };
+        let failure = Failure::new(Kind::Workspace, headline(said)).at(place);
+        match unknown_key(said) {
+            Some((key, known)) => failure.help(suggestion(key, &known)),
+            None => failure,
+        }
+    })
+}
+
+fn unparsable(file: &str, error: &toml_edit::TomlError) -> Failure {
+    Failure::new(Kind::Workspace, format!("`{file}` does not parse")).detail(error.to_string())
+}
+
+fn headline(said: &str) -> String {
+    match unknown_key(said) {
+        Some((key, _)) => format!("unknown key `{key}` in the metadata of dockerize"),
+        None => "the metadata of dockerize cannot be read".to_owned(),
+    }
+}
+
+fn short(said: &str) -> String {
+    match unknown_key(said) {
+        Some(_) => "not a key".to_owned(),
+        None => said.lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// serde's own words: ``unknown field `x`, expected one of `a`, `b` ``.
+fn unknown_key(said: &str) -> Option<(&str, Vec<&str>)> {
+    let rest = said.strip_prefix("unknown field `")?;
+    let (key, rest) = rest.split_once('`')?;
+    let known = rest.split('`').skip(1).step_by(2).collect();
+    Some((key, known))
+}
+
+fn suggestion(key: &str, known: &[&str]) -> String {
+    match nearest(key, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? The keys are: {}", known.join(", ")),
+        None => format!("the keys are: {}", known.join(", ")),
+    }
+}
+
+/// The known name that is closest to a mistyped one, if any is close.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_shown_in_its_place() {
+        let text = "[workspace.metadata.dockerize]\nsintax = \"none\"\n";
+        let failure = parse("Cargo.toml", text).err().unwrap();
+        assert_eq!(failure.to_string(), "unknown key `sintax` in the metadata of dockerize");
+        assert_eq!(&text[failure.place().unwrap().span.clone()], "sintax");
+        assert!(anstream::adapter::strip_str(&failure.report()).to_string().contains("did you mean `syntax`?"));
+    }
+
+    #[test]
+    fn a_wrong_type_is_shown_in_its_place() {
+        let failure = parse("Cargo.toml", "[package.metadata.dockerize]\nexpose = \"80\"\n").err().unwrap();
+        assert!(failure.place().unwrap().label.contains("invalid type"), "{failure:?}");
+    }
+}

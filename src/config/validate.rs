@@ -1,0 +1,171 @@
+//! What a value may hold. Values end up in a Dockerfile, in shell lines and in a bake file, and the manifest may come from
+//! somebody else: what could break out of its place is refused here, before rendering, and rendering quotes as well.
+
+use super::{AssetTable, Table};
+use crate::failure::{Failure, Kind, Place, Result};
+
+/// A kind of value: its name, and what it may hold.
+struct Rule {
+    what: &'static str,
+    allowed: fn(&str) -> bool,
+    form: &'static str,
+}
+
+const REFERENCE: Rule = Rule {
+    what: "an image reference",
+    allowed: |value| !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@".contains(c)),
+    form: "letters, digits and `-_./:@`",
+};
+const WORD: Rule = Rule {
+    what: "a name",
+    allowed: |value| {
+        !value.starts_with('-')
+            && !value.is_empty()
+            && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+/".contains(c))
+    },
+    form: "letters, digits and `-_.+/`, not starting with `-`",
+};
+const VARIABLE: Rule = Rule {
+    what: "a variable's name",
+    allowed: |value| {
+        value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !value.starts_with(|c: char| c.is_ascii_digit())
+            && !value.is_empty()
+    },
+    form: "letters, digits and `_`",
+};
+const INSIDE: Rule = Rule {
+    what: "a path in the workspace",
+    allowed: |value| path(value) && !value.starts_with('/') && value.split('/').all(|part| part != ".."),
+    form: "relative, without `..`, spaces or quotes",
+};
+const ABSOLUTE: Rule = Rule {
+    what: "a path in the image",
+    allowed: |value| {
+        path(value) && value.starts_with('/') && value.len() > 1 && value.split('/').all(|part| part != "..")
+    },
+    form: "absolute, without `..`, spaces or quotes",
+};
+const TARGET: Rule = Rule {
+    what: "a path in the image",
+    allowed: |value| path(value) && value.split('/').all(|part| part != ".."),
+    form: "without `..`, spaces or quotes",
+};
+const TEXT: Rule = Rule {
+    what: "a value",
+    allowed: |value| value.chars().all(|c| !c.is_control()),
+    form: "without control characters",
+};
+
+fn path(value: &str) -> bool {
+    !value.is_empty()
+        && value.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"'\"$`\\*?[]{}<>|&;".contains(c))
+}
+
+pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
+    let check = |rule: &Rule, key: &str, value: &str| one(file, text, rule, key, value);
+    for (key, value) in [("toolchain", &table.toolchain), ("codename", &table.codename)] {
+        value.as_deref().map_or(Ok(()), |value| check(&WORD, key, value))?;
+    }
+    let references = [
+        ("syntax", &table.syntax),
+        ("rust", &table.images.rust),
+        ("chef", &table.images.chef),
+        ("final", &table.images.final_),
+    ];
+    for (key, value) in references {
+        value.as_deref().map_or(Ok(()), |value| check(&REFERENCE, key, value))?;
+    }
+    for (registry, prefix) in &table.mirrors {
+        check(&REFERENCE, "mirrors", registry)?;
+        check(&REFERENCE, "mirrors", prefix)?;
+    }
+    for (key, value) in
+        [("dockerfile", &table.dockerfile), ("dockerignore", &table.dockerignore), ("bake", &table.bake)]
+    {
+        value.as_deref().map_or(Ok(()), |value| check(&INSIDE, key, value))?;
+    }
+    let lists = [
+        ("binaries", &table.binaries),
+        ("exclude", &table.exclude),
+        ("features", &table.features),
+        ("packages", &table.packages),
+    ];
+    for (key, values) in lists {
+        values.iter().try_for_each(|value| check(&WORD, key, value))?;
+    }
+    for (name, profile) in &table.profile {
+        check(&WORD, "profile", name)?;
+        check(&WORD, "cargo", &profile.cargo)?;
+    }
+    for (key, map) in [("build-env", &table.build_env), ("env", &table.env)] {
+        for (name, value) in map {
+            check(&VARIABLE, key, name)?;
+            check(&TEXT, key, value)?;
+        }
+    }
+    for (name, value) in &table.labels {
+        check(&WORD, "labels", name)?;
+        check(&TEXT, "labels", value)?;
+    }
+    for asset in &table.assets {
+        match asset {
+            AssetTable::Same(from) => check(&INSIDE, "assets", from)?,
+            AssetTable::Moved { from, to } => {
+                check(&INSIDE, "assets", from)?;
+                check(&TARGET, "assets", to)?;
+            }
+        }
+    }
+    table.writable.iter().try_for_each(|value| check(&ABSOLUTE, "writable", value))?;
+    table.extra_ca.iter().try_for_each(|value| check(&INSIDE, "extra-ca", value))
+}
+
+fn one(file: &str, text: &str, rule: &Rule, key: &str, value: &str) -> Result<()> {
+    if (rule.allowed)(value) {
+        return Ok(());
+    }
+    let failure = Failure::new(Kind::Workspace, format!("`{key}` holds what is not {}", rule.what))
+        .help(format!("{} is {}", rule.what, rule.form));
+    // The first place after the key is the value's, unless escapes hide it; then the key's own will do.
+    let from = text.find("dockerize").unwrap_or(0);
+    let at = text[from..].find(key).map(|at| from + at);
+    let span = match (at, at.and_then(|at| text[at..].find(value).map(|inside| at + inside))) {
+        (_, Some(start)) if !value.is_empty() => start..start + value.len(),
+        (Some(start), _) => start..start + key.len(),
+        (None, _) => return Err(failure.detail(format!("{value:?} in {file}"))),
+    };
+    Err(failure.at(Place { file: file.to_owned(), text: text.to_owned(), span, label: rule.form.to_owned() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_out_is_refused() {
+        let with = |change: fn(&mut Table)| {
+            let mut settings = Table::default();
+            change(&mut settings);
+            table("Cargo.toml", "", &settings)
+        };
+        assert!(with(|t| t.syntax = Some("docker/dockerfile:1\nRUN curl".into())).is_err());
+        assert!(with(|t| t.packages = vec!["libpq-dev; curl".into()]).is_err());
+        assert!(with(|t| t.writable = vec!["/data/../etc".into()]).is_err());
+        assert!(with(|t| t.dockerfile = Some("../Dockerfile".into())).is_err());
+        assert!(with(|t| t.assets = vec![AssetTable::Same("a b".into())]).is_err());
+        assert!(
+            with(|t| {
+                t.env.insert("A".into(), "b\nUSER root".into());
+            })
+            .is_err()
+        );
+        assert!(
+            with(|t| {
+                t.env.insert("A".into(), "any \"thing\" $x".into());
+            })
+            .is_ok()
+        );
+        assert!(with(|t| t.packages = vec!["libpq-dev".into(), "g++".into()]).is_ok());
+    }
+}

@@ -1,0 +1,7 @@
+//! Places in the images that the plan promises, rendering fills and the image check looks at.
+
+/// The certificate authorities' bundle, where OpenSSL and rustls look for it on Debian.
+pub const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The time zones.
+pub const ZONEINFO: &str = "/usr/share/zoneinfo";

@@ -1,0 +1,55 @@
+//! What is sent to the engine: the workspace, or the nearest folder that also holds what lies beside it.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::WORKDIR;
+use super::model::{Context, Files};
+use crate::config::Settings;
+use crate::workspace::{Workspace, relative};
+
+pub(super) fn decide(workspace: &Workspace) -> Context {
+    let mut folder = workspace.root.clone();
+    // A build script may watch anything; only what the compiler itself must read moves the context.
+    let included = workspace
+        .members
+        .iter()
+        .flat_map(|member| &member.sources.inputs)
+        .filter(|input| input.how != "rerun-if-changed" && input.path.exists())
+        .filter_map(|input| input.path.parent());
+    for needed in workspace.local.iter().map(Utf8PathBuf::as_path).chain(included) {
+        folder = common(&folder, needed);
+    }
+    let shown = |path: Utf8PathBuf| if path.as_str().is_empty() { ".".to_owned() } else { path.into_string() };
+    Context {
+        path: shown(relative(&workspace.root, &folder)),
+        workspace: shown(relative(&folder, &workspace.root)),
+        workdir: WORKDIR.to_owned(),
+        local: workspace.local.iter().map(|path| shown(relative(&folder, path))).collect(),
+    }
+}
+
+fn common(one: &Utf8Path, other: &Utf8Path) -> Utf8PathBuf {
+    one.ancestors().find(|folder| other.starts_with(folder)).unwrap_or(one).to_owned()
+}
+
+pub(super) fn files(settings: &Settings, context: &Context) -> Files {
+    let table = &settings.workspace;
+    let dockerfile = table.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
+    Files {
+        dockerignore: table.dockerignore.clone().unwrap_or_else(|| {
+            // The engine looks beside the Dockerfile first; at the context's root it would be outside the workspace.
+            if context.path == "." && dockerfile == "Dockerfile" {
+                ".dockerignore".to_owned()
+            } else {
+                format!("{dockerfile}.dockerignore")
+            }
+        }),
+        bake: table.bake.clone().unwrap_or_else(|| "docker-bake.hcl".to_owned()),
+        dockerfile,
+    }
+}
+
+/// A path relative to the workspace's root, as the context names it.
+pub(super) fn inside(context: &Context, path: &str) -> String {
+    if context.workspace == "." { path.to_owned() } else { format!("{}/{path}", context.workspace) }
+}

@@ -1,0 +1,165 @@
+//! What each image holds.
+
+use std::collections::BTreeMap;
+
+use super::context;
+use super::model::{Asset, Because, Context, Image, Linkage, Rootfs, Writable};
+use super::{Candidate, USER, WORKDIR};
+use crate::config::{AssetTable, Settings, Table};
+use crate::failure::{Failure, Kind, Result};
+use crate::workspace::{Member, Workspace, relative};
+
+pub(super) fn decide(
+    workspace: &Workspace,
+    settings: &Settings,
+    context: &Context,
+    candidate: &Candidate<'_>,
+    (group, linkage): (usize, Linkage),
+) -> Result<Image> {
+    let member = candidate.selected.member;
+    let table = settings.of(&member.name);
+    let root = workspace.root.join(&context.path);
+    let base_folder = crate::workspace::normal(&root);
+    let assets = assets(workspace, &table, candidate, &base_folder)?;
+    let writable = writable(&table, candidate);
+    let in_workdir = |path: &str| path.starts_with(&format!("{WORKDIR}/"));
+    let uses_workdir =
+        assets.iter().any(|asset| in_workdir(&asset.to)) || writable.iter().any(|dir| in_workdir(&dir.path));
+
+    let ca_certificates = wanted(table.ca_certificates, "ca-certificates", candidate.findings.ca_certificates.as_ref())
+        .or_else(|| (!table.extra_ca.is_empty()).then(|| metadata("extra-ca")));
+    let mut env = table.env.clone();
+    if ca_certificates.is_some() {
+        // What looks elsewhere finds it all the same.
+        env.entry("SSL_CERT_FILE".to_owned()).or_insert_with(|| crate::image_paths::CA_BUNDLE.to_owned());
+    }
+    let extra_ca = table.extra_ca.iter().map(|file| context::inside(context, file)).collect();
+    let base = settings.workspace.images.final_.clone().unwrap_or_else(|| "scratch".to_owned());
+    let mut layers = vec!["base".to_owned()];
+    if linkage == Linkage::DynamicGnu {
+        layers.push("libraries".to_owned());
+    }
+    if !assets.is_empty() {
+        layers.push("assets".to_owned());
+    }
+    layers.push("program".to_owned());
+    let because = vec![match (settings.workspace.images.final_.is_some(), linkage) {
+        (true, _) => metadata("images.final"),
+        (false, Linkage::StaticMusl) => reason("default", "a static binary needs nothing under it"),
+        (false, Linkage::DynamicGnu) => reason("default", "the binary's shared libraries are copied beside it"),
+    }];
+    let mut expose = table.expose.clone();
+    expose.sort_unstable();
+    expose.dedup();
+    Ok(Image {
+        name: candidate.selected.binary.name.clone(),
+        stage: candidate.selected.stage.clone(),
+        package: member.name.clone(),
+        version: member.version.clone(),
+        group,
+        base,
+        because,
+        binary: format!("/usr/local/bin/{}", candidate.selected.binary.name),
+        user: USER,
+        workdir: if uses_workdir { WORKDIR } else { "/" }.to_owned(),
+        rootfs: Rootfs {
+            ca_certificates,
+            extra_ca,
+            zoneinfo: wanted(table.zoneinfo, "zoneinfo", candidate.findings.zoneinfo.as_ref()),
+            writable,
+            packages: Vec::new(),
+        },
+        assets,
+        env,
+        expose,
+        labels: labels(member, &candidate.selected.binary.name, &table),
+        layers,
+    })
+}
+
+fn reason(rule: &str, text: &str) -> Because {
+    Because { text: text.to_owned(), krate: None, rule: rule.to_owned(), file: None }
+}
+
+fn metadata(key: &str) -> Because {
+    reason("metadata", &format!("`{key}` in the metadata says so"))
+}
+
+/// The metadata beats what was found.
+fn wanted(said: Option<bool>, key: &str, found: Option<&Because>) -> Option<Because> {
+    match said {
+        Some(true) => Some(found.cloned().unwrap_or_else(|| metadata(key))),
+        Some(false) => None,
+        None => found.cloned(),
+    }
+}
+
+fn assets(
+    workspace: &Workspace,
+    table: &Table,
+    candidate: &Candidate<'_>,
+    context: &camino::Utf8Path,
+) -> Result<Vec<Asset>> {
+    let member = candidate.selected.member;
+    let mut assets = Vec::new();
+    for table in &table.assets {
+        let (from, to) = match table {
+            AssetTable::Same(path) => (path, path),
+            AssetTable::Moved { from, to } => (from, to),
+        };
+        let places = [&member.dir, &workspace.root];
+        let Some(path) = places.into_iter().map(|base| base.join(from)).find(|path| path.exists()) else {
+            return Err(Failure::new(
+                Kind::Workspace,
+                format!("`assets` of {} names `{from}`, which is not there", member.name),
+            )
+            .help(format!("it is looked for in {} and in the workspace's root", workspace.relative(&member.dir))));
+        };
+        let to = if to.starts_with('/') { to.clone() } else { format!("{WORKDIR}/{}", to.trim_end_matches('/')) };
+        assets.push(Asset { from: relative(context, &path).into_string(), to, because: metadata("assets") });
+    }
+    // A list in the metadata is the whole list.
+    if !assets.is_empty() {
+        return Ok(assets);
+    }
+    for found in &candidate.findings.assets {
+        let from = relative(context, &found.path).into_string();
+        let to =
+            if found.beside_manifest { format!("{WORKDIR}/{from}") } else { format!("{WORKDIR}/{}", found.literal) };
+        assets.push(Asset { from, to, because: found.because.clone() });
+    }
+    Ok(assets)
+}
+
+fn writable(table: &Table, candidate: &Candidate<'_>) -> Vec<Writable> {
+    if !table.writable.is_empty() {
+        return table
+            .writable
+            .iter()
+            .map(|path| Writable { path: path.clone(), because: metadata("writable") })
+            .collect();
+    }
+    let found = candidate.findings.writable.iter();
+    found
+        .map(|(path, because)| {
+            let path = if path.starts_with('/') { path.clone() } else { format!("{WORKDIR}/{path}") };
+            Writable { path, because: because.clone() }
+        })
+        .collect()
+}
+
+fn labels(member: &Member, binary: &str, table: &Table) -> BTreeMap<String, String> {
+    let mut labels = table.labels.clone();
+    let mut say = |key: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            let value = crate::failure::printable(value).split_whitespace().collect::<Vec<_>>().join(" ");
+            labels.entry(format!("org.opencontainers.image.{key}")).or_insert(value);
+        }
+    };
+    say("title", Some(binary));
+    say("version", Some(&member.version));
+    say("description", member.description.as_deref());
+    say("licenses", member.license.as_deref());
+    say("source", member.repository.as_deref());
+    labels
+}

@@ -1,0 +1,167 @@
+//! How each binary is linked, and which binaries one cargo invocation compiles.
+
+use std::collections::BTreeMap;
+
+use super::Candidate;
+use super::model::{Because, Group, Linkage, Package, Target};
+use crate::config::Settings;
+use crate::detect::{Musl, Native};
+use crate::failure::Result;
+use crate::workspace::{Features, Member, Workspace};
+
+/// Architectures: Docker's name and Rust's.
+const ARCHITECTURES: &[(&str, &str)] = &[("amd64", "x86_64"), ("arm64", "aarch64")];
+
+/// The groups, static first, and the group of each candidate.
+pub(super) fn groups(
+    workspace: &Workspace,
+    settings: &Settings,
+    features: &Features,
+    candidates: &[Candidate<'_>],
+) -> Result<(Vec<Group>, Vec<usize>)> {
+    let mut by_linkage: BTreeMap<Linkage, Vec<(&Candidate<'_>, Vec<Because>)>> = BTreeMap::new();
+    for candidate in candidates {
+        let (linkage, because) = decide(settings, candidate);
+        by_linkage.entry(linkage).or_default().push((candidate, because));
+    }
+    let mut of = vec![0; candidates.len()];
+    let mut groups = Vec::new();
+    for (linkage, members) in by_linkage {
+        for (candidate, _) in &members {
+            let at = candidates.iter().position(|other| std::ptr::eq(other, *candidate));
+            of[at.unwrap_or_default()] = groups.len();
+        }
+        let suffix = if groups.is_empty() { "" } else { "-gnu" };
+        groups.push(group(workspace, settings, features, linkage, suffix, &members)?);
+    }
+    Ok((groups, of))
+}
+
+/// The first linkage that fits, or the one that the user forces.
+fn decide(settings: &Settings, candidate: &Candidate<'_>) -> (Linkage, Vec<Because>) {
+    let against: Vec<&Native> =
+        candidate.findings.native.iter().filter(|native| matches!(native.musl, Musl::Cxx | Musl::System)).collect();
+    let evidence: Vec<Because> = against.iter().map(|native| native.because.clone()).collect();
+    let name = &candidate.selected.binary.name;
+    if let Some(forced) = settings.of(&candidate.selected.member.name).linkage {
+        let mut because = vec![because("metadata", format!("{name}: the metadata says {}", forced.name()))];
+        if forced == Linkage::StaticMusl && !evidence.is_empty() {
+            because.push(because_of("metadata", format!("{name}: static linking will break, for the reasons below")));
+            because.extend(evidence);
+        }
+        return (forced, because);
+    }
+    if evidence.is_empty() {
+        let c = candidate.findings.native.iter().filter(|native| native.musl == Musl::C);
+        let parts: Vec<String> = c.filter_map(|native| native.because.krate.clone()).collect();
+        let text = if parts.is_empty() {
+            format!("{name}: pure Rust")
+        } else {
+            format!("{name}: its native parts link statically ({})", parts.join(", "))
+        };
+        return (Linkage::StaticMusl, vec![because("static", text)]);
+    }
+    (Linkage::DynamicGnu, evidence)
+}
+
+fn because(rule: &str, text: String) -> Because {
+    because_of(rule, text)
+}
+
+fn because_of(rule: &str, text: String) -> Because {
+    Because { text, krate: None, rule: rule.to_owned(), file: None }
+}
+
+fn group(
+    workspace: &Workspace,
+    settings: &Settings,
+    features: &Features,
+    linkage: Linkage,
+    suffix: &str,
+    members: &[(&Candidate<'_>, Vec<Because>)],
+) -> Result<Group> {
+    let environment = if linkage == Linkage::StaticMusl { "musl" } else { "gnu" };
+    let triple = |arch: &str| format!("{arch}-unknown-linux-{environment}");
+    let mut packages: BTreeMap<String, Vec<Because>> = BTreeMap::new();
+    let mut compiles_c = None;
+    for (candidate, _) in members {
+        for native in &candidate.findings.native {
+            if matches!(native.musl, Musl::C | Musl::Cxx) {
+                compiles_c.get_or_insert_with(|| native.because.clone());
+            }
+            for name in &native.apt {
+                let reasons = packages.entry(name.clone()).or_default();
+                if !reasons.contains(&native.because) {
+                    reasons.push(native.because.clone());
+                }
+            }
+        }
+    }
+    let c_for_musl = compiles_c.filter(|_| linkage == Linkage::StaticMusl);
+    if let Some(why) = &c_for_musl {
+        packages.entry("musl-tools".to_owned()).or_default().push(why.clone());
+    }
+    for name in &settings.workspace.packages {
+        packages.entry(name.clone()).or_default().push(because("metadata", "the metadata names it".to_owned()));
+    }
+    let targets = ARCHITECTURES
+        .iter()
+        .map(|(arch, rust)| {
+            let triple = triple(rust);
+            let variable = format!("CC_{}", triple.replace('-', "_"));
+            let env = c_for_musl.iter().map(|_| (variable.clone(), "musl-gcc".to_owned())).collect();
+            Target { arch: (*arch).to_owned(), triple, env }
+        })
+        .collect();
+
+    let mut compiled: Vec<&Member> = members.iter().map(|(candidate, _)| candidate.selected.member).collect();
+    compiled.dedup_by(|a, b| a.name == b.name);
+    let crates = match members {
+        [(only, _)] => only.graph.len(),
+        _ => workspace.graph_of(&compiled, features, &triple("x86_64"))?.len(),
+    };
+    let mut because: Vec<Because> = members.iter().flat_map(|(_, because)| because.clone()).collect();
+    because.sort();
+    because.dedup();
+    Ok(Group {
+        suffix: suffix.to_owned(),
+        linkage,
+        because,
+        targets,
+        packages: packages.into_iter().map(|(name, because)| Package { name, because }).collect(),
+        env: settings.workspace.build_env.clone(),
+        cargo_args: cargo_args(members, &compiled, features),
+        binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
+        crates,
+    })
+}
+
+/// What cook and build must agree on, or the dependencies are compiled twice.
+fn cargo_args(members: &[(&Candidate<'_>, Vec<Because>)], compiled: &[&Member], features: &Features) -> Vec<String> {
+    let mut args = Vec::new();
+    for member in compiled {
+        args.extend(["--package".to_owned(), member.name.clone()]);
+    }
+    for (candidate, _) in members {
+        args.extend(["--bin".to_owned(), candidate.selected.binary.name.clone()]);
+    }
+    if features.all {
+        args.push("--all-features".to_owned());
+    }
+    if features.no_default {
+        args.push("--no-default-features".to_owned());
+    }
+    let names: Vec<&str> = features
+        .names
+        .iter()
+        .filter(|name| match name.split_once('/') {
+            Some((owner, _)) => compiled.iter().any(|member| member.name == owner),
+            None => compiled.iter().any(|member| member.features.contains(name)),
+        })
+        .map(String::as_str)
+        .collect();
+    if !names.is_empty() {
+        args.extend(["--features".to_owned(), names.join(",")]);
+    }
+    args
+}
