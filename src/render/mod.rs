@@ -1,1 +1,181 @@
-//! render
+//! Pure: a plan in, files out. Templates hold no policy: loops, and `if` on a field of the plan; undefined is an error.
+
+mod filters;
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
+
+use crate::failure::{Failure, Kind, Result};
+use crate::image_paths::{CA_BUNDLE, ZONEINFO};
+use crate::plan::Plan;
+use crate::plan::model::{IgnoreRule, Linkage};
+
+/// A file for the user's tree, without the header that `emit` gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneratedFile {
+    /// Relative to the workspace's root.
+    pub path: Utf8PathBuf,
+    /// Its whole text.
+    pub contents: String,
+}
+
+/// Every template, by its name under `templates/`.
+const TEMPLATES: &[(&str, &str)] = &[
+    ("dockerfile/Dockerfile.j2", include_str!("../../templates/dockerfile/Dockerfile.j2")),
+    ("dockerignore.j2", include_str!("../../templates/dockerignore.j2")),
+    ("docker-bake.hcl.j2", include_str!("../../templates/docker-bake.hcl.j2")),
+];
+
+#[derive(Serialize)]
+struct Section<'a> {
+    title: &'a str,
+    rules: Vec<&'a IgnoreRule>,
+}
+
+/// Makes the files of a plan.
+///
+/// # Errors
+/// [`Kind::Internal`]: a template and the plan do not fit, which the tests rule out.
+pub fn render(plan: &Plan) -> Result<Vec<GeneratedFile>> {
+    let environment = environment()?;
+    let values = values(plan);
+    let file = |template: &str, path: &str| -> Result<GeneratedFile> {
+        let text = environment
+            .get_template(template)
+            .and_then(|template| template.render(values.clone()))
+            .map_err(internal)?;
+        Ok(GeneratedFile { path: Utf8PathBuf::from(path), contents: format!("{}\n", text.trim_end()) })
+    };
+    Ok(vec![
+        file("dockerfile/Dockerfile.j2", &plan.files.dockerfile)?,
+        file("dockerignore.j2", &plan.files.dockerignore)?,
+        file("docker-bake.hcl.j2", &plan.files.bake)?,
+    ])
+}
+
+fn environment() -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.add_filter("sh", filters::shell_word);
+    environment.add_filter("quote", filters::dockerfile_value);
+    environment.add_filter("json", filters::json_string);
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source).map_err(internal)?;
+    }
+    Ok(environment)
+}
+
+/// The plan, and what is the plan in another order.
+fn values(plan: &Plan) -> minijinja::Value {
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for rule in &plan.ignore {
+        match sections.last_mut() {
+            Some(last) if last.title == rule.section => last.rules.push(rule),
+            _ => sections.push(Section { title: &rule.section, rules: vec![rule] }),
+        }
+    }
+    let mut env: BTreeMap<&str, &str> = BTreeMap::new();
+    for group in &plan.groups {
+        env.extend(group.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    }
+    for profile in &plan.profiles {
+        env.extend(profile.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    }
+    let mut extra_ca: Vec<&str> =
+        plan.images.iter().flat_map(|image| image.rootfs.extra_ca.iter()).map(String::as_str).collect();
+    extra_ca.sort_unstable();
+    extra_ca.dedup();
+    let extra_ca_index: BTreeMap<&str, usize> = extra_ca.iter().enumerate().map(|(i, file)| (*file, i + 1)).collect();
+    context! {
+        root => if plan.context.workspace == "." {
+            plan.context.workdir.clone()
+        } else {
+            format!("{}/{}", plan.context.workdir, plan.context.workspace)
+        },
+        plan => template_plan(plan),
+        default_profile => plan.profile("prod").map_or("release", |profile| &profile.cargo),
+        env => Serde(env),
+        zoneinfo => plan.images.iter().any(|image| image.rootfs.zoneinfo.is_some()),
+        extra_ca => Serde(extra_ca.clone()),
+        extra_ca_index => Serde(extra_ca_index),
+        mounts => mounts(plan),
+        sections => Serde(sections),
+        paths => context! { ca_bundle => CA_BUNDLE, zoneinfo => ZONEINFO },
+        // A bake file names the Dockerfile relative to the context.
+        bake_dockerfile => if plan.context.workspace == "." {
+            plan.files.dockerfile.clone()
+        } else {
+            format!("{}/{}", plan.context.workspace, plan.files.dockerfile)
+        },
+        dev_tag => filters::tag(&plan.workspace.name),
+    }
+}
+
+/// The plan as templates see it: keys with `_`, and words for people beside names for machines.
+fn template_plan(plan: &Plan) -> minijinja::Value {
+    let mut value = snake_case(serde_json::to_value(plan).unwrap_or_default());
+    for (group, json) in plan.groups.iter().zip(value["groups"].as_array_mut().into_iter().flatten()) {
+        json["linkage_title"] = match group.linkage {
+            Linkage::StaticMusl => "Linked statically, with musl".into(),
+            Linkage::DynamicGnu => "Linked with glibc and the system's libraries".into(),
+        };
+    }
+    for (image, json) in plan.images.iter().zip(value["images"].as_array_mut().into_iter().flatten()) {
+        json["tag"] = filters::tag(&image.name).into();
+    }
+    minijinja::Value::from(Serde(&value))
+}
+
+fn snake_case(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    // Maps that the user fills keep their keys.
+    const VERBATIM: &[&str] = &["env", "labels"];
+    match value {
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .map(|(key, value)| {
+                    let value = if VERBATIM.contains(&key.as_str()) { value } else { snake_case(value) };
+                    (key.replace('-', "_"), value)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(snake_case).collect()),
+        other => other,
+    }
+}
+
+fn mounts(plan: &Plan) -> String {
+    let mount = |cache: &crate::plan::model::CacheMount| {
+        format!("--mount=type=cache,id={},target={},sharing={}", cache.id, cache.target, cache.sharing)
+    };
+    plan.caches.iter().map(mount).collect::<Vec<_>>().join(" \\\n    ")
+}
+
+fn internal(error: minijinja::Error) -> Failure {
+    Failure::new(Kind::Internal, "a template does not fit the plan").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_known() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
+        let mut files: Vec<String> = walkdir::WalkDir::new(folder)
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| entry.path().strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/"))
+            .collect();
+        files.sort();
+        let mut known: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
+        known.sort_unstable();
+        assert_eq!(files, known);
+    }
+}
