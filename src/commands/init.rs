@@ -1,0 +1,102 @@
+//! `cargo dockerize init`
+
+use camino::Utf8Path;
+use cargo_dockerize::config;
+use cargo_dockerize::emit::{self, Change, Own, State};
+use cargo_dockerize::exec;
+use cargo_dockerize::failure::Result;
+use cargo_dockerize::plan::Plan;
+use cargo_dockerize::plan::model::Files;
+use cargo_dockerize::render;
+
+use super::{Session, generate};
+use crate::cli::{Common, Init, LinkageArg};
+use crate::ui::Shell;
+
+pub fn run(args: &Init, common: &Common, shell: Shell) -> Result<()> {
+    let mut session = Session::open(common)?;
+    let root = session.workspace.root.clone();
+    let old = session.workspace.manifest.clone();
+    session.workspace.manifest = config::edit(&old, &keys(args, &session)?)?;
+    session.settings = config::load(&session.workspace)?;
+    let mut plan = session.plan()?;
+    let mut changes = emit::compare(&root, &render::render(&plan)?)?;
+    // A file of the user's own stays; ours goes beside it, and the table remembers where.
+    if !args.force && changes.iter().any(|change| change.state == State::Foreign) {
+        let places = free_places(&plan, &changes);
+        session.workspace.manifest = config::edit(&session.workspace.manifest, &places)?;
+        session.settings = config::load(&session.workspace)?;
+        plan = session.plan()?;
+        changes = emit::compare(&root, &render::render(&plan)?)?;
+    }
+    let manifest = &session.workspace.manifest;
+    let state = if *manifest == old { State::Current } else { State::Stale };
+    changes.push(Change { path: "Cargo.toml".into(), state, old, new: manifest.clone() });
+    let written = emit::apply(&root, &changes, if args.force { Own::Save } else { Own::Respect })?;
+    generate::report(&changes, &written, shell);
+    for image in &plan.images {
+        let linkage = plan.groups[image.group].linkage.name();
+        shell.status("Image", format!("{}: {linkage} on {}", image.name, image.base));
+    }
+    for note in &plan.notes {
+        shell.warn(&note.text);
+    }
+    shell.status("Next", "`cargo dockerize build`; `cargo dockerize plan` says why");
+    Ok(())
+}
+
+/// The keys that the table gets: what was asked for, and what must not depend on the machine or the day.
+fn keys(args: &Init, session: &Session) -> Result<Vec<(&'static str, toml_edit::Value)>> {
+    let table = &session.settings.workspace;
+    let mut keys: Vec<(&str, toml_edit::Value)> = Vec::new();
+    match (&args.syntax, &table.syntax) {
+        (Some(asked), _) => keys.push(("syntax", asked.into())),
+        (None, None) => keys.push(("syntax", "docker/dockerfile:1".into())),
+        (None, Some(_)) => {}
+    }
+    let in_file = session.workspace.toolchain.as_ref().is_some_and(|file| file.channel.is_some());
+    match &args.toolchain {
+        Some(asked) => keys.push(("toolchain", asked.into())),
+        None if table.toolchain.is_none() && !in_file => {
+            if let Some(release) = this_release(&session.workspace.root)? {
+                keys.push(("toolchain", release.into()));
+            }
+        }
+        None => {}
+    }
+    if let Some(linkage) = args.linkage {
+        let name = match linkage {
+            LinkageArg::StaticMusl => "static-musl",
+            LinkageArg::DynamicGnu => "dynamic-gnu",
+        };
+        keys.push(("linkage", name.into()));
+    }
+    Ok(keys)
+}
+
+/// `1.95` where rustc here is a release; what compiles here is what will compile there.
+fn this_release(root: &Utf8Path) -> Result<Option<String>> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = exec::Command::new(rustc, "pin the toolchain").arg("--version").cwd(root).output()?;
+    let version = output.stdout.split_whitespace().nth(1).unwrap_or_default();
+    let release = version.chars().all(|c| c.is_ascii_digit() || c == '.');
+    Ok(version.rsplit_once('.').filter(|_| release).map(|(minor, _)| minor.to_owned()))
+}
+
+fn free_places(plan: &Plan, changes: &[Change]) -> Vec<(&'static str, toml_edit::Value)> {
+    let foreign = |path: &str| changes.iter().any(|change| change.path == path && change.state == State::Foreign);
+    let Files { dockerfile, dockerignore, bake } = &plan.files;
+    let mut places: Vec<(&str, toml_edit::Value)> = Vec::new();
+    let mut beside = dockerfile.clone();
+    if foreign(dockerfile) {
+        beside = format!("{dockerfile}.dockerize");
+        places.push(("dockerfile", beside.as_str().into()));
+    }
+    if foreign(dockerignore) || foreign(dockerfile) {
+        places.push(("dockerignore", format!("{beside}.dockerignore").into()));
+    }
+    if foreign(bake) {
+        places.push(("bake", "docker-bake.dockerize.hcl".into()));
+    }
+    places
+}
