@@ -311,7 +311,6 @@ pub struct IgnoreRule {
     /// Lines of the same section stand together under it.
     pub section: String,
     /// Why, where the section does not say it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub because: Option<Because>,
 }
 
