@@ -131,7 +131,7 @@ pub struct Build {
     #[arg(long, value_name = "PREFIX", default_value = "")]
     pub prefix: String,
     #[command(flatten)]
-    pub output: Output,
+    pub destination: Destination,
     /// Platforms to build for [default: the engine's own]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub platform: Vec<String>,
@@ -158,7 +158,7 @@ pub struct Build {
 /// Where the images go.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub struct Output {
+pub struct Destination {
     /// Into the engine's image store [default]
     #[arg(long)]
     pub load: bool,

@@ -1,5 +1,6 @@
 //! The commands: each reads the workspace, asks the library's modules in their order, and says what happened.
 
+mod build;
 mod completions;
 mod generate;
 mod init;
@@ -20,7 +21,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Init(args) => init::run(&args, &cli.common, shell),
         Command::Plan(args) => plan::run(&args, &cli.common),
         Command::Generate(args) => generate::run(&args, &cli.common, shell),
-        Command::Build(_) => Ok(()),
+        Command::Build(args) => build::run(&args, &cli.common, shell),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -141,7 +141,7 @@ fn suggestion(key: &str, known: &[&str]) -> String {
 }
 
 /// The known name that is closest to a mistyped one, if any is close.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|known| (strsim::jaro_winkler(name, known), known))

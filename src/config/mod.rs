@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use edit::edit;
-pub use load::{Settings, load};
+pub use load::{Settings, load, nearest};
 
 use crate::plan::model::Linkage;
 

@@ -1,1 +1,127 @@
-//! measure
+//! A measured account of a build: sizes from the image itself, times from the engine's record, and what has changed
+//! since the last one.
+
+mod last;
+mod table;
+
+use serde::{Deserialize, Serialize};
+
+pub use last::Last;
+pub use table::table;
+
+use crate::engine::record::BuildRecord;
+use crate::image::verify::Check;
+use crate::image::{FileKind, Image};
+use crate::plan::model;
+
+/// How many of a layer's files are named.
+const LARGEST: usize = 3;
+
+/// The version of the report's JSON.
+pub const SCHEMA: u32 = 1;
+
+/// The account of one build.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// This tool's version.
+    pub version: String,
+    /// `prod`, `dev`, `test`, or the user's.
+    pub profile: String,
+    /// The images.
+    pub images: Vec<ImageReport>,
+    /// The engine's record.
+    pub build: BuildRecord,
+}
+
+/// One image's part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageReport {
+    /// The binary's name.
+    pub name: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Docker's name of the platform: `linux/amd64`.
+    pub platform: String,
+    /// The manifest's digest.
+    pub digest: String,
+    /// Sizes.
+    pub size: Size,
+    /// Bytes, compressed, of the last build of this image and profile here; none: there was none.
+    pub before: Option<u64>,
+    /// What was looked at in it.
+    pub checks: Vec<Check>,
+}
+
+/// Sizes of an image, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Size {
+    /// The layers' blobs, as they are pushed and pulled.
+    pub compressed: u64,
+    /// The files of all layers.
+    pub unpacked: u64,
+    /// Manifest and configuration.
+    pub metadata: u64,
+    /// Each layer.
+    pub layers: Vec<LayerSize>,
+}
+
+/// Sizes of a layer, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerSize {
+    /// What it holds, in the plan's words; a base image's layers and folders' are told by their files.
+    pub name: String,
+    /// The digest of its blob.
+    pub digest: String,
+    /// Bytes of the blob.
+    pub compressed: u64,
+    /// Bytes of its files.
+    pub unpacked: u64,
+    /// Files, folders not counted.
+    pub files: usize,
+    /// Its largest files, by path.
+    pub largest: Vec<(String, u64)>,
+}
+
+impl Size {
+    /// The sizes of an image.
+    pub fn of(image: &Image, plan: &model::Image) -> Self {
+        let layers: Vec<LayerSize> = image.layers.iter().map(layer).collect();
+        let mut size = Self {
+            compressed: layers.iter().map(|layer| layer.compressed).sum(),
+            unpacked: layers.iter().map(|layer| layer.unpacked).sum(),
+            metadata: image.metadata_bytes,
+            layers,
+        };
+        // The plan's layers are the image's last ones; an empty layer (the working folder's) and a base's have no name.
+        let mut names = plan.layers.iter().rev();
+        for layer in size.layers.iter_mut().rev() {
+            layer.name = match (layer.files, plan.base.as_str()) {
+                (0, _) => "folders".to_owned(),
+                _ => names.next().cloned().unwrap_or_else(|| plan.base.clone()),
+            };
+        }
+        size
+    }
+}
+
+fn layer(layer: &crate::image::Layer) -> LayerSize {
+    let files = layer.entries.iter().filter(|entry| entry.file.kind == FileKind::Regular);
+    let mut largest: Vec<(String, u64)> = files.clone().map(|entry| (entry.path.clone(), entry.file.size)).collect();
+    let count = largest.len();
+    largest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    largest.truncate(LARGEST);
+    LayerSize {
+        name: String::new(),
+        digest: layer.digest.clone(),
+        compressed: layer.compressed,
+        unpacked: layer.unpacked,
+        files: count,
+        largest,
+    }
+}

@@ -7,7 +7,7 @@ use super::model::{Because, Group, Linkage, Package, Target};
 use crate::config::Settings;
 use crate::detect::{Musl, Native};
 use crate::failure::Result;
-use crate::workspace::{Features, Member, Workspace};
+use crate::workspace::{BinaryGraph, Features, Member, Workspace};
 
 /// Architectures: Docker's name and Rust's.
 const ARCHITECTURES: &[(&str, &str)] = &[("amd64", "x86_64"), ("arm64", "aarch64")];
@@ -116,9 +116,9 @@ fn group(
 
     let mut compiled: Vec<&Member> = members.iter().map(|(candidate, _)| candidate.selected.member).collect();
     compiled.dedup_by(|a, b| a.name == b.name);
-    let crates = match members {
-        [(only, _)] => only.graph.len(),
-        _ => workspace.graph_of(&compiled, features, &triple("x86_64"))?.len(),
+    let (crates, own_crates) = match members {
+        [(only, _)] => count(&only.graph),
+        _ => count(&workspace.graph_of(&compiled, features, &triple("x86_64"))?),
     };
     let mut because: Vec<Because> = members.iter().flat_map(|(_, because)| because.clone()).collect();
     because.sort();
@@ -133,7 +133,13 @@ fn group(
         cargo_args: cargo_args(members, &compiled, features),
         binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
         crates,
+        own_crates,
     })
+}
+
+/// Packages in a graph, and those of them that lie in local folders.
+fn count(graph: &BinaryGraph) -> (usize, usize) {
+    (graph.len(), graph.packages().filter(|package| package.local).count())
 }
 
 /// What cook and build must agree on, or the dependencies are compiled twice.

@@ -162,6 +162,8 @@ pub struct Group {
     pub binaries: Vec<String>,
     /// Packages that are compiled for it, for the progress (`compiling 123/351`).
     pub crates: usize,
+    /// How many of them are the workspace's own, compiled with the sources.
+    pub own_crates: usize,
 }
 
 /// One architecture's Rust target.

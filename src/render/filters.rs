@@ -34,7 +34,7 @@ pub(super) fn json_string(value: &str) -> String {
 }
 
 /// A name that an image can have.
-pub(super) fn tag(name: &str) -> String {
+pub fn tag(name: &str) -> String {
     let name: String = name
         .to_lowercase()
         .chars()

@@ -2,6 +2,8 @@
 
 mod filters;
 
+pub use filters::tag;
+
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;

@@ -278,13 +278,13 @@ mod tests {
     #[test]
     fn what_the_compiler_reads() {
         let (inputs, _) = facts(
-            r##"
+            r#"
             const A: &str = include_str!("../../data/a.json");
             const B: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/keys/", "b.pem"));
             include!(concat!(env!("OUT_DIR"), "/made.rs"));
             #[path = "elsewhere/m.rs"] mod m;
             // include_str!("comment")
-            "##,
+            "#,
             r#"fn main() { println!("cargo:rerun-if-changed=proto/x.proto"); println!("cargo:rerun-if-changed={x}"); }"#,
         );
         let expected = [

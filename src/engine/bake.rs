@@ -1,0 +1,107 @@
+//! A build as a value: what `docker buildx bake` is asked to do.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use super::probe::Engine;
+use crate::exec::Command;
+
+/// What to build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The folder that bake runs in: the workspace's root.
+    pub root: Utf8PathBuf,
+    /// The bake file.
+    pub file: Utf8PathBuf,
+    /// A folder of ours for the request's own files and for images to measure.
+    pub scratch: Utf8PathBuf,
+    /// The targets.
+    pub targets: BTreeMap<String, Target>,
+    /// Paths outside of `root` that the build reads.
+    pub reads: Vec<Utf8PathBuf>,
+    /// The builder, where it is not the current one.
+    pub builder: Option<String>,
+}
+
+/// What differs from the bake file for one target. Bake's own names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// The Dockerfile, where it is not the bake file's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dockerfile: Option<String>,
+    /// Names of the image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Build arguments.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
+    /// Where the result goes.
+    pub output: Vec<String>,
+    /// Platforms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// The network of the build's steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// Whether the cache is left out.
+    #[serde(rename = "no-cache", skip_serializing_if = "std::ops::Not::not")]
+    pub no_cache: bool,
+    /// Whether newer base images are looked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pull: bool,
+}
+
+#[derive(Serialize)]
+struct Override<'a> {
+    target: &'a BTreeMap<String, Target>,
+}
+
+impl Request {
+    /// The file that changes the bake file's targets.
+    pub fn override_file(&self) -> Utf8PathBuf {
+        self.scratch.join("bake.json")
+    }
+
+    /// The contents of [`Request::override_file`].
+    pub fn override_text(&self) -> String {
+        serde_json::to_string_pretty(&Override { target: &self.targets }).unwrap_or_default() + "\n"
+    }
+
+    /// Where bake leaves what it knows of the results.
+    pub fn metadata_file(&self) -> Utf8PathBuf {
+        self.scratch.join("metadata.json")
+    }
+
+    /// Where the image of a target is put to be measured: an OCI layout.
+    pub fn layout(scratch: &Utf8Path, target: &str) -> Utf8PathBuf {
+        scratch.join("images").join(target)
+    }
+
+    /// The command.
+    pub fn command(&self, engine: &Engine) -> Command {
+        let mut command = Command::new(engine.docker.clone(), "build the images").args(["buildx", "bake"]);
+        if let Some(builder) = &self.builder {
+            command = command.args(["--builder", builder]);
+        }
+        for file in [&self.file, &self.override_file()] {
+            command = command.arg("--file").arg(file.as_str());
+        }
+        command = command.arg("--metadata-file").arg(self.metadata_file().as_str());
+        // Bake asks before it goes out of its folder, and cannot ask here.
+        if !self.scratch.starts_with(&self.root) {
+            command = command
+                .arg(format!("--allow=fs.write={}", self.scratch))
+                .arg(format!("--allow=fs.read={}", self.scratch));
+        }
+        for path in &self.reads {
+            command = command.arg(format!("--allow=fs.read={path}"));
+        }
+        if self.targets.values().any(|target| target.network.as_deref() == Some("host")) {
+            command = command.arg("--allow=network.host");
+        }
+        // BuildKit colours nothing in rawjson; the variable keeps buildx's own notes plain.
+        command.args(["--progress", "rawjson"]).args(self.targets.keys().cloned()).env("NO_COLOR", "1").cwd(&self.root)
+    }
+}

@@ -1,0 +1,154 @@
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde_json::json;
+
+use super::testing::{Row, archive, layout};
+use super::verify::{Check, verify};
+use crate::failure::Kind;
+use crate::plan::model::{self, Because, Linkage, Rootfs, Writable};
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn one(rows: &[Row<'_>], user: &str) -> Vec<Check> {
+    let made = layout(&json!({ "User": user, "Entrypoint": ["/usr/local/bin/app"] }), &[("", archive(rows))]);
+    let image = made.images().unwrap().remove(0);
+    verify(&image, &plan(), Linkage::StaticMusl, "amd64").unwrap()
+}
+
+fn failed(checks: &[Check]) -> Vec<&str> {
+    checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect()
+}
+
+fn because() -> Because {
+    Because { text: "a test".into(), krate: None, rule: "test".into(), file: None }
+}
+
+fn plan() -> model::Image {
+    model::Image {
+        name: "app".into(),
+        stage: "app".into(),
+        package: "app".into(),
+        version: "1.0.0".into(),
+        group: 0,
+        base: "scratch".into(),
+        because: vec![],
+        binary: "/usr/local/bin/app".into(),
+        user: 65532,
+        workdir: "/".into(),
+        rootfs: Rootfs {
+            ca_certificates: Some(because()),
+            writable: vec![Writable { path: "/data".into(), because: because() }],
+            ..Rootfs::default()
+        },
+        assets: vec![],
+        env: BTreeMap::new(),
+        expose: vec![],
+        labels: BTreeMap::new(),
+        layers: vec![],
+    }
+}
+
+/// The smallest 64-bit ELF header: a static program for x86-64 without segments.
+fn elf(machine: u8) -> Vec<u8> {
+    let mut bytes = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, machine, 0, 1, 0, 0, 0];
+    bytes.resize(64, 0);
+    bytes[52] = 64;
+    bytes[54] = 56;
+    bytes
+}
+
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----\n";
+
+fn good() -> Vec<Row<'static>> {
+    vec![
+        ("tmp/", 0o1777, 0, b""),
+        ("data/", 0o755, 65532, b""),
+        ("etc/ssl/certs/ca-certificates.crt", 0o644, 0, PEM),
+        ("usr/local/bin/app", 0o755, 0, elf(62).leak()),
+    ]
+}
+
+#[test]
+fn a_good_image_passes() {
+    assert_eq!(failed(&one(&good(), "65532:65532")), Vec::<&str>::new());
+}
+
+#[test]
+fn each_flaw_is_found() {
+    assert_eq!(failed(&one(&good(), "")), ["user"]);
+    assert_eq!(failed(&one(&good(), "0:0")), ["user"]);
+    assert_eq!(failed(&one(&good(), "nonroot")), ["user"]);
+    let with = |row: Row<'static>| {
+        let mut rows = good();
+        rows.push(row);
+        one(&rows, "65532").into_iter().find(|check| !check.passed).map(|check| check.name).unwrap_or_default()
+    };
+    assert_eq!(with(("bin/sh", 0o755, 0, b"")), "shell");
+    assert_eq!(with(("bin/bash -> app", 0o777, 0, b"")), "", "a link that leads nowhere is no shell");
+    assert_eq!(with(("usr/bin/dpkg", 0o755, 0, b"")), "package-manager");
+    assert_eq!(with(("usr/bin/x", 0o4755, 0, b"")), "permissions");
+    assert_eq!(with(("open/", 0o777, 0, b"")), "permissions");
+    assert_eq!(with(("data/", 0o755, 0, b"")), "writable");
+    assert_eq!(with(("etc/ssl/certs/ca-certificates.crt", 0o644, 0, b"")), "ca-certificates");
+    assert_eq!(with(("usr/local/bin/app", 0o644, 0, elf(62).leak())), "program");
+    assert_eq!(with(("usr/local/bin/app", 0o755, 0, elf(183).leak())), "program");
+    assert_eq!(with(("usr/local/bin/app", 0o755, 0, b"#!/bin/sh\n")), "program");
+}
+
+#[test]
+fn layers_lie_over_each_other() {
+    let lower = archive(&[
+        ("a/one", 0o644, 0, b"1"),
+        ("a/two", 0o644, 0, b"2"),
+        ("b/three", 0o644, 0, b"3"),
+        ("c -> a", 0o777, 0, b""),
+    ]);
+    let upper = archive(&[("a/.wh.one", 0o644, 0, b""), ("b/.wh..wh..opq", 0o644, 0, b""), ("a/two", 0o600, 7, b"22")]);
+    let made =
+        layout(&json!({}), &[("+gzip", gzip(&lower)), ("+zstd", zstd::encode_all(upper.as_slice(), 1).unwrap())]);
+    let image = made.images().unwrap().remove(0);
+    assert_eq!(image.files.keys().collect::<Vec<_>>(), ["/a", "/a/two", "/b", "/c"]);
+    assert_eq!(image.read("/c/two").unwrap().as_deref(), Some(b"22".as_slice()));
+    assert_eq!(image.files["/a/two"].uid, 7);
+    assert_eq!(image.layers[0].unpacked, 3);
+    assert!(image.layers[0].compressed > 0);
+}
+
+#[test]
+fn names_cannot_climb_and_circles_end() {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    let name = b"../../etc/passwd";
+    header.as_old_mut().name[..name.len()].copy_from_slice(name);
+    header.set_cksum();
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.resize(1536, 0);
+    let circle = archive(&[("x -> y", 0o777, 0, b""), ("y -> x", 0o777, 0, b"")]);
+    let image = layout(&json!({}), &[("", bytes), ("", circle)]).images().unwrap().remove(0);
+    assert!(image.files.contains_key("/etc/passwd"));
+    assert_eq!(image.resolve("/x"), None);
+}
+
+#[test]
+fn what_is_broken_is_said_to_be() {
+    let made = layout(&json!({}), &[("+gzip", gzip(b"no archive"))]);
+    assert_eq!(made.images().unwrap_err().kind(), Kind::Verify);
+    let made = layout(&json!({}), &[("", archive(&good()))]);
+    let image = made.images().unwrap().remove(0);
+    let blob = image.layers[0].digest.strip_prefix("sha256:").unwrap();
+    let path = made.folder().join("blobs/sha256").join(blob);
+    let mut bytes = fs_err::read(&path).unwrap();
+    bytes.extend([0; 512]);
+    fs_err::write(&path, bytes).unwrap();
+    assert!(made.images().unwrap_err().to_string().contains("not what its digest says"));
+    fs_err::remove_file(&path).unwrap();
+    assert_eq!(made.images().unwrap_err().kind(), Kind::Verify);
+}

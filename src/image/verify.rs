@@ -1,0 +1,187 @@
+//! Holds an image against its plan: what was promised is there, and what must not be there is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::elf::Elf;
+use super::{FileKind, Image};
+use crate::failure::{Failure, Kind, Result, printable};
+use crate::image_paths::{CA_BUNDLE, ZONEINFO};
+use crate::plan::model::{self, Linkage};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Check {
+    /// A stable name: `linkage`, `user`, `shell`.
+    pub name: String,
+    /// What is so; or, where it failed, what is wrong and what to do.
+    pub text: String,
+    /// Whether it is as it should be.
+    pub passed: bool,
+}
+
+#[derive(Deserialize)]
+struct Rules {
+    shells: Vec<String>,
+    managers: Vec<String>,
+    programs: Vec<String>,
+    libraries: Vec<String>,
+    multiarch: BTreeMap<String, String>,
+}
+
+/// Looks at everything that the plan promises of one image. `strict`: the base is scratch or distroless, which hold no
+/// shell; on a base of the user's own that is the user's business.
+///
+/// # Errors
+/// The image cannot be read; what is wrong with it is in the checks.
+pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &str) -> Result<Vec<Check>> {
+    let rules: Rules = toml::from_str(include_str!("rules.toml"))
+        .map_err(|error| Failure::new(Kind::Internal, "the rules for images do not parse").caused_by(error))?;
+    let mut checks = vec![program(image, plan, linkage, architecture, &rules)?, user(image)];
+    if plan.base == "scratch" || plan.base.contains("distroless") {
+        checks.push(absent(image, "shell", "a shell", &rules.shells, &rules.programs));
+        checks.push(absent(image, "package-manager", "a package manager", &rules.managers, &rules.programs));
+        checks.push(permissions(image));
+    }
+    if plan.rootfs.ca_certificates.is_some() {
+        checks.push(certificates(image)?);
+    }
+    if plan.rootfs.zoneinfo.is_some() {
+        let there = image.resolve(&format!("{ZONEINFO}/UTC")).is_some();
+        checks.push(check("zoneinfo", there, "the time zones are there", format!("{ZONEINFO} is missing")));
+    }
+    for folder in &plan.rootfs.writable {
+        let file = image.resolve(&folder.path).and_then(|path| image.files.get(&path));
+        let owned = file.is_some_and(|file| file.kind == FileKind::Folder && file.uid == u64::from(plan.user));
+        let wrong = format!("{} is missing, or not owned by {}", folder.path, plan.user);
+        checks.push(check("writable", owned, format!("{} can be written to", folder.path), wrong));
+    }
+    for asset in &plan.assets {
+        let there = image.resolve(asset.to.trim_end_matches('/')).is_some();
+        let wrong = format!("{} is missing; {}", asset.to, asset.because.text);
+        checks.push(check("asset", there, format!("{} is there", asset.to), wrong));
+    }
+    Ok(checks)
+}
+
+/// The failure that failed checks are; none failed: nothing.
+pub fn failure(name: &str, checks: &[Check]) -> Option<Failure> {
+    let failed: Vec<String> =
+        checks.iter().filter(|check| !check.passed).map(|check| format!("{}: {}", check.name, check.text)).collect();
+    (!failed.is_empty()).then(|| {
+        Failure::new(Kind::Verify, format!("the image {name} was built, and is not what the plan promised"))
+            .detail(failed.join("\n"))
+            .help("`cargo dockerize plan` shows what was promised, and why")
+    })
+}
+
+fn check(name: &str, passed: bool, right: impl Into<String>, wrong: impl Into<String>) -> Check {
+    let text = if passed { right.into() } else { wrong.into() };
+    Check { name: name.to_owned(), text: printable(&text), passed }
+}
+
+fn program(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &str, rules: &Rules) -> Result<Check> {
+    let path = image.config.entrypoint.first().map_or(plan.binary.as_str(), String::as_str);
+    let wrong = |text: String| Ok(check("program", false, "", text));
+    let Some(real) = image.resolve(path) else { return wrong(format!("the entrypoint {path} is missing")) };
+    if image.files.get(&real).is_none_or(|file| file.mode & 0o111 == 0) {
+        return wrong(format!("the entrypoint {path} is not executable"));
+    }
+    let Some(elf) = image.read(&real)?.as_deref().and_then(Elf::parse) else {
+        return wrong(format!("the entrypoint {path} is not a program (ELF)"));
+    };
+    let found = elf.architecture.clone().unwrap_or_else(|| "unknown".to_owned());
+    if found != architecture || image.config.architecture != architecture {
+        return wrong(format!(
+            "{path} is for {found} in an image for {}, where {architecture} was built for",
+            image.config.architecture
+        ));
+    }
+    if elf.is_static() {
+        return Ok(check("program", true, format!("{path} is static, for {found}"), ""));
+    }
+    if linkage == Linkage::StaticMusl {
+        let needs = elf.interpreter.iter().chain(&elf.needed).cloned().collect::<Vec<_>>().join(", ");
+        return wrong(format!("{path} should be static, and needs {needs}: set `linkage = \"dynamic-gnu\"`"));
+    }
+    let missing = missing_libraries(image, &real, elf, rules)?;
+    let right = format!("{path} finds every shared library, for {found}");
+    Ok(check("program", missing.is_empty(), right, format!("missing in the image: {}", missing.join(", "))))
+}
+
+/// Libraries that the program, or a library that it needs, does not find.
+fn missing_libraries(image: &Image, path: &str, program: Elf, rules: &Rules) -> Result<Vec<String>> {
+    let mut missing = Vec::new();
+    if let Some(interpreter) = &program.interpreter
+        && image.resolve(interpreter).is_none()
+    {
+        missing.push(format!("{interpreter} (the loader)"));
+    }
+    let multiarch =
+        program.architecture.as_ref().and_then(|name| rules.multiarch.get(name)).cloned().unwrap_or_default();
+    let usual: Vec<String> = rules.libraries.iter().map(|folder| folder.replace("MULTIARCH", &multiarch)).collect();
+    let mut seen = BTreeSet::new();
+    let mut pending = vec![(path.to_owned(), program)];
+    while let Some((path, elf)) = pending.pop() {
+        let origin = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let own = elf.runpath.iter().map(|folder| folder.replace("$ORIGIN", origin).replace("${ORIGIN}", origin));
+        let folders: Vec<String> = own.chain(usual.iter().cloned()).collect();
+        for name in &elf.needed {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            match folders.iter().find_map(|folder| image.resolve(&format!("{folder}/{name}"))) {
+                Some(found) => {
+                    let library = image.read(&found)?.as_deref().and_then(Elf::parse);
+                    pending.extend(library.map(|library| (found, library)));
+                }
+                None => missing.push(format!("{name} (for {path})")),
+            }
+        }
+    }
+    Ok(missing)
+}
+
+fn user(image: &Image) -> Check {
+    let user = &image.config.user;
+    let id = user.split(':').next().unwrap_or_default().parse::<u32>().ok();
+    let wrong = match id {
+        Some(_) => "it runs as root".to_owned(),
+        None if user.is_empty() => "it names no user, and so runs as root".to_owned(),
+        None => format!("its user `{user}` is not a number: who that is depends on the image's passwd"),
+    };
+    check("user", id.is_some_and(|id| id != 0), format!("it runs as {user}"), wrong)
+}
+
+fn absent(image: &Image, name: &str, what: &str, programs: &[String], folders: &[String]) -> Check {
+    let found = folders
+        .iter()
+        .flat_map(|folder| programs.iter().map(move |program| format!("{folder}/{program}")))
+        .find(|path| image.resolve(path).is_some());
+    let wrong = format!("it holds {what}: {}", found.as_deref().unwrap_or_default());
+    check(name, found.is_none(), format!("it holds no {}", what.trim_start_matches("a ")), wrong)
+}
+
+/// Nothing setuid or setgid, and nothing that everybody can write but folders with the sticky bit.
+fn permissions(image: &Image) -> Check {
+    let bad = image.files.iter().find(|(_, file)| match &file.kind {
+        FileKind::Link(_) => false,
+        FileKind::Folder => file.mode & 0o002 != 0 && file.mode & 0o1000 == 0,
+        _ => file.mode & 0o6002 != 0,
+    });
+    let wrong = bad.map(|(path, file)| format!("{path} has the mode {:o}", file.mode)).unwrap_or_default();
+    check("permissions", bad.is_none(), "nothing is setuid, setgid or writable for all", wrong)
+}
+
+fn certificates(image: &Image) -> Result<Check> {
+    let text = image.read(CA_BUNDLE)?.unwrap_or_default();
+    let count = String::from_utf8_lossy(&text).matches("-----BEGIN CERTIFICATE-----").count();
+    Ok(check(
+        "ca-certificates",
+        count > 0,
+        format!("{count} certificate authorities"),
+        format!("{CA_BUNDLE} is missing or empty"),
+    ))
+}
