@@ -129,11 +129,11 @@ impl Reporter {
 
 /// What a step does, in at most sixty characters: `RUN cargo chef cook …`.
 pub(crate) fn instruction(name: &str) -> String {
-    let text = short(name.split_once("] ").map_or(name, |(_, rest)| rest));
-    // The preparation of a long step tells less than its command of cargo's.
-    let text = match text.find(" && cargo ") {
-        Some(at) if text.starts_with("RUN") => format!("RUN {}", &text[at + 4..]),
-        _ => text,
+    let name = name.split_once("] ").map_or(name, |(_, rest)| rest);
+    // What comes before cargo's own command prepares it, and tells less.
+    let text = match (name.starts_with("RUN"), name.find(" cargo ")) {
+        (true, Some(at)) => short(&format!("RUN{}", &name[at..])),
+        _ => short(name),
     };
     let cut: String = text.chars().take(60).collect();
     if cut.len() < text.len() { format!("{}…", cut.trim_end()) } else { text }

@@ -126,7 +126,7 @@ impl Recorder {
                 }
             }
             (Some(_), None) if self.intervals[at].is_empty() && self.started.insert(at) => {
-                on(step, Event::Started(&step.name))
+                on(step, Event::Started(&step.name));
             }
             _ => {}
         }

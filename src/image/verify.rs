@@ -50,18 +50,18 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
     }
     if plan.rootfs.zoneinfo.is_some() {
         let there = image.resolve(&format!("{ZONEINFO}/UTC")).is_some();
-        checks.push(check("zoneinfo", there, "the time zones are there", format!("{ZONEINFO} is missing")));
+        checks.push(check("zoneinfo", there, "time zones", format!("{ZONEINFO} is missing")));
     }
     for folder in &plan.rootfs.writable {
         let file = image.resolve(&folder.path).and_then(|path| image.files.get(&path));
         let owned = file.is_some_and(|file| file.kind == FileKind::Folder && file.uid == u64::from(plan.user));
         let wrong = format!("{} is missing, or not owned by {}", folder.path, plan.user);
-        checks.push(check("writable", owned, format!("{} can be written to", folder.path), wrong));
+        checks.push(check("writable", owned, format!("{} writable", folder.path), wrong));
     }
     for asset in &plan.assets {
         let there = image.resolve(asset.to.trim_end_matches('/')).is_some();
         let wrong = format!("{} is missing; {}", asset.to, asset.because.text);
-        checks.push(check("asset", there, format!("{} is there", asset.to), wrong));
+        checks.push(check("asset", there, asset.to.clone(), wrong));
     }
     Ok(checks)
 }
@@ -100,14 +100,14 @@ fn program(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &
         ));
     }
     if elf.is_static() {
-        return Ok(check("program", true, format!("{path} is static, for {found}"), ""));
+        return Ok(check("program", true, format!("static for {found}"), ""));
     }
     if linkage == Linkage::StaticMusl {
         let needs = elf.interpreter.iter().chain(&elf.needed).cloned().collect::<Vec<_>>().join(", ");
         return wrong(format!("{path} should be static, and needs {needs}: set `linkage = \"dynamic-gnu\"`"));
     }
     let missing = missing_libraries(image, &real, elf, rules)?;
-    let right = format!("{path} finds every shared library, for {found}");
+    let right = format!("every shared library for {found}");
     Ok(check("program", missing.is_empty(), right, format!("missing in the image: {}", missing.join(", "))))
 }
 
@@ -152,7 +152,7 @@ fn user(image: &Image) -> Check {
         None if user.is_empty() => "it names no user, and so runs as root".to_owned(),
         None => format!("its user `{user}` is not a number: who that is depends on the image's passwd"),
     };
-    check("user", id.is_some_and(|id| id != 0), format!("it runs as {user}"), wrong)
+    check("user", id.is_some_and(|id| id != 0), format!("runs as {user}"), wrong)
 }
 
 fn absent(image: &Image, name: &str, what: &str, programs: &[String], folders: &[String]) -> Check {
@@ -161,7 +161,7 @@ fn absent(image: &Image, name: &str, what: &str, programs: &[String], folders: &
         .flat_map(|folder| programs.iter().map(move |program| format!("{folder}/{program}")))
         .find(|path| image.resolve(path).is_some());
     let wrong = format!("it holds {what}: {}", found.as_deref().unwrap_or_default());
-    check(name, found.is_none(), format!("it holds no {}", what.trim_start_matches("a ")), wrong)
+    check(name, found.is_none(), format!("no {}", what.trim_start_matches("a ")), wrong)
 }
 
 /// Nothing setuid or setgid, and nothing that everybody can write but folders with the sticky bit.
@@ -172,7 +172,7 @@ fn permissions(image: &Image) -> Check {
         _ => file.mode & 0o6002 != 0,
     });
     let wrong = bad.map(|(path, file)| format!("{path} has the mode {:o}", file.mode)).unwrap_or_default();
-    check("permissions", bad.is_none(), "nothing is setuid, setgid or writable for all", wrong)
+    check("permissions", bad.is_none(), "nothing setuid or open to all", wrong)
 }
 
 fn certificates(image: &Image) -> Result<Check> {

@@ -64,9 +64,29 @@ fn image_table(image: &ImageReport) -> String {
         let _ = writeln!(text, " {}", line.trim_end());
     }
     let green = AnsiColor::Green.on_default();
-    let checks: Vec<&str> = image.checks.iter().map(|check| check.text.as_str()).collect();
-    let _ = writeln!(text, "  {green}checked{green:#}  {DIM}{}{DIM:#}", checks.join("; "));
+    let checks: Vec<&str> = image.checks.iter().filter(|check| check.passed).map(|check| check.text.as_str()).collect();
+    for (i, line) in wrapped(&checks, 86).into_iter().enumerate() {
+        let title = if i == 0 { "checked" } else { "" };
+        let _ = writeln!(text, "  {green}{title:<7}{green:#}  {DIM}{line}{DIM:#}");
+    }
     text
+}
+
+/// Words in lines of at most so many characters, where a word fits.
+fn wrapped(words: &[&str], width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for (i, word) in words.iter().enumerate() {
+        let word = if i + 1 == words.len() { (*word).to_owned() } else { format!("{word},") };
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(&word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
 }
 
 fn build(report: &Report) -> String {

@@ -28,6 +28,33 @@ pub(super) fn dockerfile_value(value: &str) -> String {
     quoted
 }
 
+/// Text in a comment: whatever it holds, it stays on its line.
+pub(super) fn comment(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The two paths of a `COPY`: as they are, or in JSON where spaces and the like would be read as more.
+pub(super) fn copy(from: &str, to: &str) -> String {
+    let plain = |path: &str| path.chars().all(|c| c.is_alphanumeric() || "-_./@+".contains(c));
+    if plain(from) && plain(to) {
+        return format!("{from} {to}");
+    }
+    // Docker still expands variables and patterns in it.
+    let escape = |path: &str| {
+        let path: String = path
+            .chars()
+            .filter(|c| !c.is_control())
+            .flat_map(|c| match c {
+                '$' => vec!['\\', '$'],
+                '*' | '?' | '[' => vec!['\\', c],
+                _ => vec![c],
+            })
+            .collect();
+        serde_json::Value::from(path).to_string()
+    };
+    format!("[{}, {}]", escape(from), escape(to))
+}
+
 /// A string of JSON, which is also one of HCL's once its templates are escaped.
 pub(super) fn json_string(value: &str) -> String {
     serde_json::Value::from(value).to_string().replace("${", "$${").replace("%{", "%%{")
@@ -55,5 +82,8 @@ mod tests {
         assert_eq!(dockerfile_value("a \"b\" $HOME \\ \n c"), r#""a \"b\" \$HOME \\  c""#);
         assert_eq!(json_string("${TAG}"), "\"$${TAG}\"");
         assert_eq!(tag("My App"), "my-app");
+        assert_eq!(comment("a\nUSER root"), "a USER root");
+        assert_eq!(copy("a/b", "/c"), "a/b /c");
+        assert_eq!(copy("a b\nc", "/c"), r#"["a bc", "/c"]"#);
     }
 }

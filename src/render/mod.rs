@@ -66,6 +66,8 @@ fn environment() -> Result<Environment<'static>> {
     environment.add_filter("sh", filters::shell_word);
     environment.add_filter("quote", filters::dockerfile_value);
     environment.add_filter("json", filters::json_string);
+    environment.add_filter("comment", filters::comment);
+    environment.add_filter("copy", filters::copy);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).map_err(internal)?;
     }
