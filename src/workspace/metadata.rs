@@ -42,6 +42,11 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "run `cargo update --workspace`, and commit the result",
     ),
     (
+        "is not installed",
+        "the toolchain that the toolchain file names is not on this machine",
+        "run `rustup toolchain install` in the workspace: cargo reads the workspace with it",
+    ),
+    (
         "attempting to make an HTTP request, but --offline was specified",
         "the sources of a dependency are not on this machine",
         "run `cargo fetch --locked` once while you are online, or leave out `--offline`",

@@ -1,0 +1,4 @@
+fn main() {
+    println!("cargo:rustc-link-lib=ssl");
+    println!("cargo:rustc-link-lib=crypto");
+}

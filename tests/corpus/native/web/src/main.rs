@@ -1,0 +1,3 @@
+fn main() {
+    println!("openssl {:x}", openssl_sys::version());
+}

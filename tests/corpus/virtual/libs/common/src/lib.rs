@@ -1,0 +1,3 @@
+#![doc = include_str!("../../../README.md")]
+
+pub const KEY: &str = include_str!("../../../certs/public.pem");

@@ -1,0 +1,96 @@
+//! Plans and files over workspaces of different shapes, as snapshots: they are read as output before they are accepted.
+
+mod support;
+
+use cargo_dockerize::plan::Flags;
+use cargo_dockerize::workspace::{Features, Query, Workspace};
+use cargo_dockerize::{config, plan, render};
+use support::Tree;
+
+fn planned(tree: &Tree, inside: &str, features: Option<Features>) -> (Workspace, plan::Plan) {
+    let query = Query {
+        manifest_path: Some(tree.path().join(inside).join("Cargo.toml")),
+        features: features.clone().unwrap_or_default(),
+        // On a fresh machine the example's crates are downloaded here.
+        offline: false,
+    };
+    let workspace = Workspace::load(&query).unwrap();
+    let settings = config::load(&workspace).unwrap();
+    let plan = plan::plan(&workspace, &settings, &Flags { features }).unwrap();
+    (workspace, plan)
+}
+
+fn files(name: &str, tree: &Tree, inside: &str) {
+    let (_, plan) = planned(tree, inside, None);
+    for file in render::render(&plan).unwrap() {
+        let snapshot = format!("{name}-{}", file.path.file_name().unwrap().trim_start_matches('.'));
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(snapshot, file.contents);
+        });
+    }
+}
+
+#[test]
+fn example_workspace() {
+    let tree = Tree::copy("example-workspace");
+    files("example", &tree, "");
+    let (_, plan) = planned(&tree, "", None);
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("example-plan.json", serde_json::to_string_pretty(&plan).unwrap());
+    });
+}
+
+#[test]
+fn single_package_with_capitals_and_the_old_toolchain_file() {
+    files("single", &Tree::copy("tests/corpus/single"), "");
+}
+
+#[test]
+fn virtual_workspace_with_nested_members_and_a_reserved_name() {
+    files("virtual", &Tree::copy("tests/corpus/virtual"), "");
+}
+
+#[test]
+fn path_dependency_outside_of_the_root() {
+    files("outside", &Tree::copy("tests/corpus/outside"), "app");
+}
+
+#[test]
+fn glibc_and_musl_side_by_side() {
+    files("native", &Tree::copy("tests/corpus/native"), "");
+}
+
+#[test]
+fn the_plan_is_deterministic_and_reads_its_own_json() {
+    let tree = Tree::copy("example-workspace");
+    let (_, one) = planned(&tree, "", None);
+    let (_, two) = planned(&tree, "", None);
+    let json = serde_json::to_string(&one).unwrap();
+    assert_eq!(json, serde_json::to_string(&two).unwrap());
+    assert_eq!(serde_json::from_str::<plan::Plan>(&json).unwrap(), one);
+}
+
+#[test]
+fn features_that_are_on_take_a_binary_in() {
+    let tree = Tree::copy("tests/corpus/single");
+    let (_, without) = planned(&tree, "", None);
+    let on = Features { names: vec!["extra".to_owned()], ..Features::default() };
+    let (_, with) = planned(&tree, "", Some(on));
+    assert_eq!(without.images.len(), 1);
+    assert_eq!(with.images.len(), 2);
+    assert!(with.groups[0].cargo_args.ends_with(&["--features".to_owned(), "extra".to_owned()]));
+}
+
+#[test]
+fn the_graph_is_that_of_the_binary_alone() {
+    let tree = Tree::copy("example-workspace");
+    let (workspace, _) = planned(&tree, "", None);
+    let graph = |name: &str| {
+        workspace.graph(workspace.member(name).unwrap(), &Features::default(), "x86_64-unknown-linux-musl").unwrap()
+    };
+    let (api, cli, worker) = (graph("api"), graph("orders-cli"), graph("worker"));
+    assert!(!api.find("ring").is_empty() && cli.find("ring").is_empty());
+    assert!(!worker.find("libsqlite3-sys").is_empty() && api.find("libsqlite3-sys").is_empty());
+    assert!(worker.find("tempfile").is_empty(), "a dev-dependency is not in the image");
+    assert!(cli.find("windows-sys").is_empty(), "nor is what another system needs");
+}
