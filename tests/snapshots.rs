@@ -1,5 +1,7 @@
 //! Plans and files over workspaces of different shapes, as snapshots: they are read as output before they are accepted.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 mod support;
 
 use cargo_dockerize::plan::Flags;

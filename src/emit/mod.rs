@@ -97,7 +97,7 @@ pub fn apply(root: &Utf8Path, changes: &[Change], own: Own) -> Result<Vec<Utf8Pa
         }
         if let Some(change) = changes.iter().find(|change| change.state == State::Edited) {
             return Err(Failure::new(Kind::Emit, format!("`{}` has been edited by hand", change.path))
-                .detail(unified(change.path.as_str(), &change.old, &change.new))
+                .detail(anstream::adapter::strip_str(&unified(change.path.as_str(), &change.old, &change.new)).to_string())
                 .help("put your lines between `# dockerize:keep` and `# dockerize:end`, where they survive; what you changed otherwise may have its key in the metadata table")
                 .help("or pass `--force`: the edited file is kept beside it as `.orig`"));
         }

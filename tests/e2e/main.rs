@@ -1,0 +1,49 @@
+//! On a real engine: what is generated is built, and what is built is run.
+//!
+//! `cargo xtask test` finds or makes the engine and sets `DOCKERIZE_E2E`; without it these tests are ignored. The engine
+//! and its disk are one, so they run one after the other.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod caching;
+mod example;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;
+mod tool;
+mod world;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let tests: &[(&str, fn())] = &[
+        ("example: images are built, checked and small", example::images),
+        ("example: the programs run as an unprivileged user on a read-only root", example::programs),
+        ("example: TLS is verified against an authority in the image", example::verified_tls),
+        ("example: an edited line leaves the dependencies cached", caching::edited_line),
+        ("example: a new dependency is noticed where it needs more", caching::new_dependency),
+        ("a placeholder never ships", caching::placeholder),
+        ("the tests' profile fails with the tests' own words", caching::tests_profile),
+        ("a step that fails is explained", world::failing_step),
+        ("glibc and musl side by side", world::glibc_and_musl),
+        ("a path dependency above the root", world::path_dependency),
+        ("plain docker build, without this tool", world::plain_docker),
+        ("every generated Dockerfile passes the engine's own check", world::call_check),
+        ("ripgrep", world::ripgrep),
+        ("miniserve", world::miniserve),
+    ];
+    let ignored = std::env::var_os("DOCKERIZE_E2E").is_none();
+    let trials = tests
+        .iter()
+        .map(|(name, test)| {
+            Trial::test(*name, move || {
+                test();
+                Ok(())
+            })
+            .with_ignored_flag(ignored)
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}

@@ -1,0 +1,118 @@
+//! Calls of the tool and of Docker.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use camino::Utf8Path;
+use cargo_dockerize::measure::Report;
+
+/// A finished call.
+pub struct Done {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+fn run(command: &mut Command) -> Done {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Done { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+}
+
+/// Succeeds, or shows what was said.
+fn good(name: &str, done: Done) -> Done {
+    assert_eq!(done.code, Some(0), "{name}:\n{}\n{}", done.stdout, done.stderr);
+    done
+}
+
+/// `cargo dockerize …` in a folder.
+pub fn dockerize(folder: &Utf8Path, args: &[&str]) -> Done {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-dockerize"));
+    run(command.arg("dockerize").args(args).current_dir(folder).env_remove("CARGO_TARGET_DIR").env("CI", "true"))
+}
+
+/// `cargo dockerize init`, with the frontend that this engine can have.
+pub fn init(folder: &Utf8Path) {
+    let mut args = vec!["init"];
+    if std::env::var("DOCKERIZE_E2E").is_ok_and(|engine| engine == "lab") {
+        args.extend(["--syntax", "none"]);
+    }
+    good("init", dockerize(folder, &args));
+}
+
+/// `cargo dockerize build`, which must succeed, and its report.
+pub fn build(folder: &Utf8Path, args: &[&str]) -> Report {
+    let done = good("build", dockerize(folder, &[&["build", "--format", "json"], args].concat()));
+    serde_json::from_str(&done.stdout).unwrap()
+}
+
+/// Docker, which must succeed; its output.
+pub fn docker(args: &[&str]) -> String {
+    good(&format!("docker {}", args.join(" ")), run(Command::new("docker").args(args))).stdout
+}
+
+/// Any program in a folder, which must succeed.
+pub fn program(folder: impl AsRef<Path>, program: &str, args: &[&str]) -> String {
+    good(program, run(Command::new(program).args(args).current_dir(folder).env_remove("CARGO_TARGET_DIR"))).stdout
+}
+
+/// Runs an image as a careful operator does: read-only, without any capability.
+pub fn run_image(image: &str, options: &[&str], args: &[&str]) -> String {
+    let careful = ["run", "--rm", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+    docker(&[&careful, options, &[image], args].concat())
+}
+
+/// A container that is gone at the end of the test.
+pub struct Container(String);
+
+impl Container {
+    pub fn start(image: &str, options: &[&str]) -> Self {
+        let careful = ["run", "--detach", "--rm", "--read-only", "--cap-drop", "ALL"];
+        Self(docker(&[&careful, options, &[image]].concat()).trim().to_owned())
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        drop(Command::new("docker").args(["rm", "--force", &self.0]).output());
+    }
+}
+
+/// A volume that is gone at the end of the test.
+pub struct Volume(pub String);
+
+impl Volume {
+    pub fn new() -> Self {
+        Self(docker(&["volume", "create"]).trim().to_owned())
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        drop(Command::new("docker").args(["volume", "rm", "--force", &self.0]).output());
+    }
+}
+
+/// The body of a page, once the server is there.
+pub fn get(port: u16, path: &str) -> (u16, String) {
+    use std::io::{Read, Write};
+    for _ in 0..100 {
+        let answer = std::net::TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text).map(|_| text)
+        });
+        if let Ok(text) = answer
+            && let Some((head, body)) = text.split_once("\r\n\r\n")
+        {
+            return (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("nothing answers on port {port}");
+}
+
+/// A port that nothing listens on.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
