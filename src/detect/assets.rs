@@ -51,6 +51,10 @@ pub(super) fn find(workspace: &Workspace, member: &Member) -> Vec<AssetFinding> 
     let mut found: Vec<AssetFinding> = Vec::new();
     for literal in literals {
         let Some((path, value)) = locate(workspace, member, literal, beside_manifest) else { continue };
+        // A folder whose files are compiled in is not read at run time, though the sources name it.
+        if member.sources.inputs.iter().any(|input| input.how.starts_with("include") && input.path.starts_with(&path)) {
+            continue;
+        }
         let covered = found.iter().any(|other| path.starts_with(&other.path));
         if covered {
             continue;

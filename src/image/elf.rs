@@ -51,11 +51,17 @@ impl Elf {
             if let Ok(Some(interpreter)) = segment.interpreter(endian, bytes) {
                 found.interpreter = Some(String::from_utf8_lossy(interpreter).into_owned());
             }
-            let Ok(Some(dynamic)) = segment.dynamic(endian, bytes) else { continue };
+            // What cannot be read must not pass for static.
+            let Some(dynamic) = segment.dynamic(endian, bytes).ok()? else { continue };
             let value =
                 |tag| dynamic.iter().find(|entry| entry.d_tag(endian) == tag).map(|entry| entry.d_val(endian).into());
             // Absent in a static-pie binary that names nothing.
-            let (Some(table), Some(size)) = (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) else { continue };
+            let (Some(table), Some(size)) = (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) else {
+                if dynamic.iter().any(|entry| entry.d_tag(endian) == elf::DT_NEEDED) {
+                    return None;
+                }
+                continue;
+            };
             let strings =
                 segments.iter().find_map(|segment| segment.data_range(endian, bytes, table, size).ok().flatten())?;
             let text = |offset: u64| -> Option<String> {
@@ -67,7 +73,7 @@ impl Elf {
                 let tag = entry.d_tag(endian);
                 let offset: u64 = entry.d_val(endian).into();
                 if tag == elf::DT_NEEDED {
-                    found.needed.extend(text(offset));
+                    found.needed.push(text(offset)?);
                 } else if tag == elf::DT_RUNPATH || tag == elf::DT_RPATH {
                     found.runpath.extend(text(offset).iter().flat_map(|path| path.split(':')).map(str::to_owned));
                 }

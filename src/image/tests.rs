@@ -96,6 +96,9 @@ fn each_flaw_is_found() {
     assert_eq!(with(("data/", 0o755, 0, b"")), "writable");
     assert_eq!(with(("etc/ssl/certs/ca-certificates.crt", 0o644, 0, b"")), "ca-certificates");
     assert_eq!(with(("usr/local/bin/app", 0o644, 0, elf(62).leak())), "program");
+    assert_eq!(with(("usr/local/bin/app", 0o700, 0, elf(62).leak())), "program", "root's alone");
+    assert_eq!(with(("etc/ssl/certs/ca-certificates.crt", 0o600, 0, PEM)), "ca-certificates");
+    assert_eq!(with((".wh.", 0o644, 0, b"")), "", "a whiteout of nothing takes nothing away");
     assert_eq!(with(("usr/local/bin/app", 0o755, 0, elf(183).leak())), "program");
     assert_eq!(with(("usr/local/bin/app", 0o755, 0, b"#!/bin/sh\n")), "program");
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::elf::Elf;
-use super::{FileKind, Image};
+use super::{File, FileKind, Image};
 use crate::failure::{Failure, Kind, Result, printable};
 use crate::image_paths::{CA_BUNDLE, ZONEINFO};
 use crate::plan::model::{self, Linkage};
@@ -46,7 +46,7 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
         checks.push(permissions(image));
     }
     if plan.rootfs.ca_certificates.is_some() {
-        checks.push(certificates(image)?);
+        checks.push(certificates(image, plan.user)?);
     }
     if plan.rootfs.zoneinfo.is_some() {
         let there = image.resolve(&format!("{ZONEINFO}/UTC")).is_some();
@@ -86,8 +86,8 @@ fn program(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &
     let path = image.config.entrypoint.first().map_or(plan.binary.as_str(), String::as_str);
     let wrong = |text: String| Ok(check("program", false, "", text));
     let Some(real) = image.resolve(path) else { return wrong(format!("the entrypoint {path} is missing")) };
-    if image.files.get(&real).is_none_or(|file| file.mode & 0o111 == 0) {
-        return wrong(format!("the entrypoint {path} is not executable"));
+    if image.files.get(&real).is_none_or(|file| !permits(file, plan.user, 0o1)) {
+        return wrong(format!("the entrypoint {path} cannot be executed by {}", plan.user));
     }
     let Some(elf) = image.read(&real)?.as_deref().and_then(Elf::parse) else {
         return wrong(format!("the entrypoint {path} is not a program (ELF)"));
@@ -111,6 +111,16 @@ fn program(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &
     Ok(check("program", missing.is_empty(), right, format!("missing in the image: {}", missing.join(", "))))
 }
 
+/// Whether the image's user may do this (`0o4` read, `0o1` execute) with a file.
+fn permits(file: &File, user: u32, what: u32) -> bool {
+    let shift = match u64::from(user) {
+        id if id == file.uid => 6,
+        id if id == file.gid => 3,
+        _ => 0,
+    };
+    file.mode >> shift & what != 0
+}
+
 /// Libraries that the program, or a library that it needs, does not find.
 fn missing_libraries(image: &Image, path: &str, program: Elf, rules: &Rules) -> Result<Vec<String>> {
     let mut missing = Vec::new();
@@ -119,6 +129,7 @@ fn missing_libraries(image: &Image, path: &str, program: Elf, rules: &Rules) -> 
     {
         missing.push(format!("{interpreter} (the loader)"));
     }
+    let architecture = program.architecture.clone();
     let multiarch =
         program.architecture.as_ref().and_then(|name| rules.multiarch.get(name)).cloned().unwrap_or_default();
     let usual: Vec<String> = rules.libraries.iter().map(|folder| folder.replace("MULTIARCH", &multiarch)).collect();
@@ -132,12 +143,13 @@ fn missing_libraries(image: &Image, path: &str, program: Elf, rules: &Rules) -> 
             if !seen.insert(name.clone()) {
                 continue;
             }
-            match folders.iter().find_map(|folder| image.resolve(&format!("{folder}/{name}"))) {
-                Some(found) => {
-                    let library = image.read(&found)?.as_deref().and_then(Elf::parse);
-                    pending.extend(library.map(|library| (found, library)));
-                }
-                None => missing.push(format!("{name} (for {path})")),
+            let Some(found) = folders.iter().find_map(|folder| image.resolve(&format!("{folder}/{name}"))) else {
+                missing.push(format!("{name} (for {path})"));
+                continue;
+            };
+            match image.read(&found)?.as_deref().and_then(Elf::parse) {
+                Some(library) if library.architecture == architecture => pending.push((found, library)),
+                _ => missing.push(format!("{name} (for {path}): {found} is no library for this architecture")),
             }
         }
     }
@@ -169,13 +181,19 @@ fn permissions(image: &Image) -> Check {
     let bad = image.files.iter().find(|(_, file)| match &file.kind {
         FileKind::Link(_) => false,
         FileKind::Folder => file.mode & 0o002 != 0 && file.mode & 0o1000 == 0,
-        _ => file.mode & 0o6002 != 0,
+        FileKind::Regular | FileKind::HardLink(_) => file.mode & 0o6002 != 0,
+        // Devices of a base image are open to all by nature.
+        _ => false,
     });
     let wrong = bad.map(|(path, file)| format!("{path} has the mode {:o}", file.mode)).unwrap_or_default();
     check("permissions", bad.is_none(), "nothing setuid or open to all", wrong)
 }
 
-fn certificates(image: &Image) -> Result<Check> {
+fn certificates(image: &Image, user: u32) -> Result<Check> {
+    let file = image.resolve(CA_BUNDLE).and_then(|path| image.files.get(&path));
+    if file.is_some_and(|file| !permits(file, user, 0o4)) {
+        return Ok(check("ca-certificates", false, "", format!("{CA_BUNDLE} cannot be read by {user}")));
+    }
     let text = image.read(CA_BUNDLE)?.unwrap_or_default();
     let count = String::from_utf8_lossy(&text).matches("-----BEGIN CERTIFICATE-----").count();
     Ok(check(

@@ -1,0 +1,28 @@
+//! The main job, on `example-workspace`, as a user would do it.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::{lab, root};
+
+pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
+    let engine = lab::up(sh)?;
+    engine.enter(sh);
+    engine.tag(&["1.95.0"])?;
+    cmd!(sh, "cargo build --quiet --release --package cargo-dockerize").run()?;
+    let tool = root().join("target/release/cargo-dockerize");
+    // A copy: the example in the repository stays as nobody has touched it.
+    let copy = root().join("target/demo/orders");
+    sh.remove_path(&copy)?;
+    sh.create_dir(copy.parent().unwrap_or(&copy))?;
+    let example = root().join("example-workspace");
+    cmd!(sh, "cp -r {example} {copy}").quiet().run()?;
+    sh.change_dir(&copy);
+    // The frontend of the `# syntax=` line is an image like any other, and the lab has none.
+    let syntax: &[&str] = if engine.is_lab() { &["--syntax", "none"] } else { &[] };
+    cmd!(sh, "{tool} dockerize init {syntax...}").run()?;
+    cmd!(sh, "{tool} dockerize build {arguments...}").run()?;
+    cmd!(sh, "docker run --rm --read-only orders price tea 3").run()?;
+    eprintln!("the workspace with its generated files: {}", copy.display());
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The root folders of the images.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use super::report::{logged, step};
+use super::{Lab, apt};
+
+/// Certificate authorities of this machine's own, as of a company's proxy: without them nothing can be fetched from
+/// within its containers.
+pub const AUTHORITIES: &str = "/usr/local/share/ca-certificates";
+
+const MUSL_STD: &str = include_str!("musl-std.sh");
+
+/// The root of `debian:trixie-slim`: as there, without certificates.
+pub fn debian(lab: &Lab) -> Result<String> {
+    made(lab, "debian", |sh, root| step("bootstrapping Debian", || bootstrap(lab, sh, root, &[])))
+}
+
+/// The root of `rust:…-slim-trixie`: what that one adds to Debian, and Debian's own Rust with two targets.
+pub fn rust(lab: &Lab) -> Result<String> {
+    made(lab, "rust", |sh, root| {
+        step("bootstrapping Debian with Rust", || {
+            bootstrap(lab, sh, root, &["ca-certificates", "gcc", "libc6-dev", "rustc", "cargo"])?;
+            for file in sh.read_dir(AUTHORITIES).unwrap_or_default() {
+                sh.copy_file(file, format!("{root}{AUTHORITIES}"))?;
+            }
+            logged(lab, "authorities", cmd!(sh, "chroot {root} update-ca-certificates"))
+        })?;
+        step("building the standard library for musl", || inside(lab, sh, root, "musl-std", MUSL_STD))
+    })
+}
+
+/// The version of the Rust in there.
+pub fn rust_version(root: &str) -> Result<String> {
+    let sh = Shell::new()?;
+    let line = cmd!(sh, "chroot {root} /usr/bin/rustc --version").quiet().read()?;
+    line.split(' ').nth(1).map(str::to_owned).with_context(|| format!("no version of Rust: {line}"))
+}
+
+/// Takes away what slim images do without.
+pub fn slim(sh: &Shell, root: &str) -> Result<()> {
+    for path in ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian"] {
+        sh.remove_path(format!("{root}/{path}"))?;
+    }
+    Ok(())
+}
+
+/// The root of that name, made unless it is there. Its name comes last, so that one with it is complete.
+pub fn made(lab: &Lab, name: &str, fill: impl FnOnce(&Shell, &str) -> Result<()>) -> Result<String> {
+    let root = lab.path(&format!("roots/{name}"));
+    if !fs::exists(&root)? {
+        let sh = Shell::new()?;
+        let part = format!("{root}.part");
+        sh.remove_path(&part)?;
+        sh.create_dir(&part)?;
+        fill(&sh, &part)?;
+        fs::rename(part, &root)?;
+    }
+    Ok(root)
+}
+
+fn bootstrap(lab: &Lab, sh: &Shell, root: &str, packages: &[&str]) -> Result<()> {
+    let (suite, mirror) = (apt::SUITE, apt::mirror()?);
+    let mut options = vec!["--variant=minbase".to_owned()];
+    if !packages.is_empty() {
+        options.push(format!("--include={}", packages.join(",")));
+    }
+    // In a mount namespace of its own: what it mounts goes with it, also when it is interrupted.
+    logged(lab, "debootstrap", cmd!(sh, "unshare --mount debootstrap {options...} {suite} {root} {mirror}"))?;
+    // A snapshot of a mirror is as good as the mirror.
+    sh.write_file(format!("{root}/etc/apt/apt.conf.d/90lab"), "Acquire::Check-Valid-Until \"false\";\n")?;
+    // Copies of this machine's.
+    for file in ["etc/hostname", "etc/resolv.conf"] {
+        sh.remove_path(format!("{root}/{file}"))?;
+    }
+    logged(lab, "clean", cmd!(sh, "chroot {root} apt-get clean"))?;
+    for list in sh.read_dir(format!("{root}/var/lib/apt/lists"))? {
+        sh.remove_path(list)?;
+    }
+    slim(sh, root)
+}
+
+/// Runs a script inside a root, with the kernel's files and this machine's resolver, and nothing of its environment.
+fn inside(lab: &Lab, sh: &Shell, root: &str, name: &str, script: &str) -> Result<()> {
+    let (copy, resolver) = (format!("{root}/tmp/{name}.sh"), format!("{root}/etc/resolv.conf"));
+    sh.write_file(&copy, script)?;
+    sh.copy_file("/etc/resolv.conf", &resolver)?;
+    let namespaces = ["--mount", "--pid", "--fork", "--kill-child"];
+    let environment = ["HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
+    let command = cmd!(
+        sh,
+        "unshare {namespaces...} --mount-proc={root}/proc chroot {root} env -i {environment...} bash /tmp/{name}.sh"
+    );
+    logged(lab, name, command)?;
+    sh.remove_path(copy)?;
+    sh.remove_path(resolver)?;
+    Ok(())
+}
