@@ -209,7 +209,8 @@ fn output(image: &Image, args: &Build, scratch: &Utf8Path) -> Vec<String> {
 }
 
 fn dry_run(request: &Request) -> Result<()> {
-    let engine = Engine { docker: "docker".into(), buildx: semver::Version::new(0, 0, 0), server: String::new() };
+    // No engine is asked: the command is for a current one.
+    let engine = Engine { docker: "docker".into(), buildx: semver::Version::new(1, 0, 0), server: String::new() };
     let path = request.override_file();
     ui::print(&format!(
         "cat >{path} <<'json'\n{}json\n{}\n",

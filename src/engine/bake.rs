@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use semver::Version;
 use serde::Serialize;
 
 use super::probe::Engine;
 use crate::exec::Command;
+
+/// The first buildx that has `--allow`.
+const ENTITLEMENTS: Version = Version::new(0, 17, 0);
 
 /// What to build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,19 +93,23 @@ impl Request {
             command = command.arg("--file").arg(file.as_str());
         }
         command = command.arg("--metadata-file").arg(self.metadata_file().as_str());
-        // Bake asks before it goes out of its folder, and cannot ask here.
-        if !self.scratch.starts_with(&self.root) {
-            command = command
-                .arg(format!("--allow=fs.write={}", self.scratch))
-                .arg(format!("--allow=fs.read={}", self.scratch));
-        }
-        for path in &self.reads {
-            command = command.arg(format!("--allow=fs.read={path}"));
-        }
-        if self.targets.values().any(|target| target.network.as_deref() == Some("host")) {
-            command = command.arg("--allow=network.host");
+        // Bake asks before it goes out of its folder, and cannot ask here; older ones do not know the flag.
+        if engine.buildx >= ENTITLEMENTS {
+            command = command.args(self.entitlements());
         }
         // BuildKit colours nothing in rawjson; the variable keeps buildx's own notes plain.
         command.args(["--progress", "rawjson"]).args(self.targets.keys().cloned()).env("NO_COLOR", "1").cwd(&self.root)
+    }
+
+    fn entitlements(&self) -> Vec<String> {
+        let mut allowed = Vec::new();
+        if !self.scratch.starts_with(&self.root) {
+            allowed.extend(["write", "read"].map(|what| format!("--allow=fs.{what}={}", self.scratch)));
+        }
+        allowed.extend(self.reads.iter().map(|path| format!("--allow=fs.read={path}")));
+        if self.targets.values().any(|target| target.network.as_deref() == Some("host")) {
+            allowed.push("--allow=network.host".to_owned());
+        }
+        allowed
     }
 }

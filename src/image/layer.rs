@@ -75,9 +75,8 @@ fn entry<R: Read>(entry: &tar::Entry<'_, R>) -> std::io::Result<Entry> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
     let takes_away = match name.strip_prefix(".wh.") {
         Some(".wh..opq") => Some((FileKind::Opaque, folder.to_owned())),
-        Some("") => None,
-        Some(gone) => Some((FileKind::Whiteout, format!("{folder}/{gone}"))),
-        None => None,
+        Some(gone) if !gone.is_empty() => Some((FileKind::Whiteout, format!("{folder}/{gone}"))),
+        _ => None,
     };
     if let Some(whiteout) = takes_away {
         (kind, path) = whiteout;

@@ -179,10 +179,9 @@ fn absent(image: &Image, name: &str, what: &str, programs: &[String], folders: &
 /// Nothing setuid or setgid, and nothing that everybody can write but folders with the sticky bit.
 fn permissions(image: &Image) -> Check {
     let bad = image.files.iter().find(|(_, file)| match &file.kind {
-        FileKind::Link(_) => false,
         FileKind::Folder => file.mode & 0o002 != 0 && file.mode & 0o1000 == 0,
         FileKind::Regular | FileKind::HardLink(_) => file.mode & 0o6002 != 0,
-        // Devices of a base image are open to all by nature.
+        // Links and the devices of a base image are open to all by nature.
         _ => false,
     });
     let wrong = bad.map(|(path, file)| format!("{path} has the mode {:o}", file.mode)).unwrap_or_default();

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::Lab;
+use super::folder::admin;
 use super::report::{logged, step};
 
 /// The suite of the engine and of the images. Stable's Docker lags years behind what Dockerfiles ask of an engine.
@@ -33,7 +34,7 @@ const FILES: [(&str, &str); 8] = [
 
 /// Installs what the machine lacks, and unpacks the engine into the lab.
 pub fn install(lab: &Lab) -> Result<()> {
-    let sh = Shell::new()?;
+    let sh = admin()?;
     let missing: Vec<&str> = TOOLS.into_iter().filter(|tool| !installed(&sh, tool)).collect();
     if !missing.is_empty() {
         step(&format!("installing {}", missing.join(", ")), || {
@@ -75,7 +76,7 @@ fn installed(sh: &Shell, package: &str) -> bool {
 
 /// Unpacks packages of [`SUITE`] into a folder.
 pub fn unpack(lab: &Lab, packages: &[&str], into: &str) -> Result<()> {
-    let sh = Shell::new()?;
+    let sh = admin()?;
     let debs = lab.path("apt/debs");
     sh.remove_path(&debs)?;
     for folder in ["apt/lists/partial", "apt/archives/partial", "apt/debs"] {
@@ -94,6 +95,8 @@ pub fn unpack(lab: &Lab, packages: &[&str], into: &str) -> Result<()> {
     let options: Vec<String> = [
         format!("Dir::Etc::sourcelist={source}"),
         "Dir::Etc::sourceparts=/dev/null".to_owned(),
+        // What the machine has installed does not count.
+        "Dir::State::status=/dev/null".to_owned(),
         format!("Dir::State::lists={}", lab.path("apt/lists")),
         format!("Dir::Cache::archives={}", lab.path("apt/archives")),
         "Dir::Cache::pkgcache=".to_owned(),
@@ -118,7 +121,7 @@ pub fn unpack(lab: &Lab, packages: &[&str], into: &str) -> Result<()> {
 
 /// The mirror of Debian that the machine's own apt uses.
 pub fn mirror() -> Result<String> {
-    let sh = Shell::new()?;
+    let sh = admin()?;
     let format = "$(COMPONENT) $(REPO_URI) $(LABEL)";
     let by = "Created-By: Packages";
     let targets = cmd!(sh, "apt-get indextargets --format {format} {by}").quiet().ignore_stderr().read()?;

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::Lab;
+use super::folder::admin;
 
 /// The ids of the processes that run one of the lab's programs.
 pub fn running(lab: &Lab, program: &str) -> Vec<u32> {
@@ -40,9 +41,9 @@ fn processes() -> impl Iterator<Item = u32> {
 /// Starts one of the lab's programs in a session of its own, with its output in a log.
 pub fn start(lab: &Lab, program: &str, arguments: &[&str]) -> Result<Child> {
     let log = File::create(log(lab, program))?;
-    let sh = lab.shell()?;
-    // For iptables and runc, where the machine's own PATH lacks these.
-    let path = format!("{}:/usr/sbin:/sbin", sh.var("PATH")?);
+    let sh = admin()?;
+    // The lab's programs call each other, and the machine's runc and iptables.
+    let path = format!("{}:{}", lab.path("bin"), sh.var("PATH")?);
     let program = lab.path(&format!("bin/{program}"));
     Command::from(cmd!(sh, "setsid {program} {arguments...}").env("PATH", path))
         // Not the caller's, which may vanish while the daemon lives.

@@ -12,7 +12,8 @@ use super::{Lab, apt, root};
 pub const NAMES: [&str; 3] = ["static", "base", "cc"];
 
 const STATIC: [&str; 4] = ["base-files", "media-types", "netbase", "tzdata"];
-const BASE: [&str; 4] = ["libc6", "libssl3t64", "libzstd1", "zlib1g"];
+// The library's version is in its package's name, and moves with the suite: an apt pattern finds it.
+const BASE: [&str; 4] = ["libc6", r#"?name("^libssl[0-9]+(t64)?$")"#, "libzstd1", "zlib1g"];
 const CC: [&str; 3] = ["libgcc-s1", "libgomp1", "libstdc++6"];
 
 /// The root of a distroless image.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
+use super::folder::admin;
 use super::network::Network;
 use super::report::{step, tail};
 use super::{Lab, daemon, engine_version, image_names};
@@ -83,7 +84,7 @@ fn clear(lab: &Lab) -> Result<()> {
         daemon::kill(lab, program)?;
     }
     Network::down(lab)?;
-    let sh = Shell::new()?;
+    let sh = admin()?;
     let (run, data) = (lab.path("run"), lab.path("data"));
     // dockerd's note to itself that it has mounted its folder upon itself.
     let mounted = fs::exists(format!("{run}/exec/unmount-on-shutdown"))?;

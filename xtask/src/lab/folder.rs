@@ -72,3 +72,11 @@ impl Lab {
         Ok(sh)
     }
 }
+
+/// A shell that finds the administrator's tools, which an administrator's PATH may lack.
+pub fn admin() -> Result<Shell> {
+    let sh = Shell::new()?;
+    let path = format!("{}:/usr/sbin:/sbin", sh.var("PATH")?);
+    sh.set_var("PATH", path);
+    Ok(sh)
+}

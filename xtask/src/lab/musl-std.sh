@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Runs inside the root of the rust image. Debian has no standard library for musl: this one builds it from Debian's
 # sources of Rust, and lays it out as rustup's component is, so that `cargo build --target …-linux-musl` links static
 # programs with nothing else installed.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use super::Lab;
+use super::folder::admin;
 use super::report::note;
 
 /// The bridge of a lab, and the addresses behind it.
@@ -25,7 +26,7 @@ pub struct Network {
 impl Network {
     /// Makes the bridge, and opens the way out. Does nothing that is done.
     pub fn up(lab: &Lab) -> Result<Self> {
-        let sh = shell()?;
+        let sh = admin()?;
         let bridge = bridge(lab);
         let number = number(&sh, &bridge)?;
         let network = Self { bridge, number, mtu: mtu() };
@@ -46,7 +47,7 @@ impl Network {
 
     /// Takes the bridge and the rules away again.
     pub fn down(lab: &Lab) -> Result<()> {
-        let sh = shell()?;
+        let sh = admin()?;
         let bridge = bridge(lab);
         if !exists(&bridge)? {
             return Ok(());
@@ -62,6 +63,10 @@ impl Network {
         for line in addresses(&sh)?.lines().filter(|line| line.contains(&prefix)) {
             let interface = line.split_whitespace().nth(1).context("an interface without a name")?;
             cmd!(sh, "ip link delete {interface}").quiet().run()?;
+        }
+        // Without an address, if it was being made when somebody pulled the plug.
+        if exists(&bridge)? {
+            cmd!(sh, "ip link delete {bridge}").quiet().run()?;
         }
         Ok(())
     }
@@ -100,14 +105,6 @@ impl Rule {
         let Self { table, chain, words } = self;
         Ok(cmd!(sh, "iptables --wait -t {table} {action} {chain} {words...}").quiet().ignore_stderr().run()?)
     }
-}
-
-/// A shell that finds the tools of the administrator.
-fn shell() -> Result<Shell> {
-    let sh = Shell::new()?;
-    let path = format!("{}:/usr/sbin:/sbin", sh.var("PATH")?);
-    sh.set_var("PATH", path);
-    Ok(sh)
 }
 
 fn exists(interface: &str) -> Result<bool> {

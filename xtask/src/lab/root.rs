@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
+use super::folder::admin;
 use super::report::{logged, step};
 use super::{Lab, apt};
 
@@ -35,7 +36,7 @@ pub fn rust(lab: &Lab) -> Result<String> {
 
 /// The version of the Rust in there.
 pub fn rust_version(root: &str) -> Result<String> {
-    let sh = Shell::new()?;
+    let sh = admin()?;
     let line = cmd!(sh, "chroot {root} /usr/bin/rustc --version").quiet().read()?;
     line.split(' ').nth(1).map(str::to_owned).with_context(|| format!("no version of Rust: {line}"))
 }
@@ -52,7 +53,7 @@ pub fn slim(sh: &Shell, root: &str) -> Result<()> {
 pub fn made(lab: &Lab, name: &str, fill: impl FnOnce(&Shell, &str) -> Result<()>) -> Result<String> {
     let root = lab.path(&format!("roots/{name}"));
     if !fs::exists(&root)? {
-        let sh = Shell::new()?;
+        let sh = admin()?;
         let part = format!("{root}.part");
         sh.remove_path(&part)?;
         sh.create_dir(&part)?;

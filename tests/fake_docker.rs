@@ -1,0 +1,144 @@
+//! Builds with a fake docker that replays recordings: what is said when things go wrong, and what is left behind.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use support::Tree;
+
+struct Fake {
+    tree: Tree,
+    log: PathBuf,
+}
+
+impl Fake {
+    fn new() -> Self {
+        let tree = Tree::copy("tests/corpus/single");
+        let log = tree.path().join("fake.log").into_std_path_buf();
+        let fake = Self { tree, log };
+        assert!(fake.command("success", &["init", "--syntax", "none"]).output().unwrap().status.success());
+        fake
+    }
+
+    fn command(&self, recording: &str, args: &[&str]) -> Command {
+        let shims = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shims");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-dockerize"));
+        command.arg("dockerize").args(args).current_dir(self.tree.path());
+        command.env("PATH", format!("{}:{}", shims.display(), std::env::var("PATH").unwrap()));
+        command.env("FAKE_DOCKER", shims.join("recordings").join(recording)).env("FAKE_DOCKER_LOG", &self.log);
+        command.env_remove("CARGO_TARGET_DIR").env("CI", "true");
+        command
+    }
+
+    /// Builds, and expects this exit code and these words on stderr.
+    fn fails(&self, recording: &str, code: i32, words: &[&str]) -> String {
+        let Output { status, stderr, .. } = self.command(recording, &["build"]).output().unwrap();
+        let said = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{said}");
+        for word in words {
+            assert!(said.contains(word), "{word} is missing in:\n{said}");
+        }
+        assert!(!said.contains("panicked"), "{said}");
+        assert!(!self.tree.path().join("target/dockerize/images").exists(), "half an image is left");
+        said
+    }
+}
+
+#[test]
+fn no_engine_that_answers() {
+    Fake::new().fails("no-engine", 5, &["no Docker engine answers", "Cannot connect", "start Docker"]);
+}
+
+#[test]
+fn an_engine_that_may_not_be_used() {
+    Fake::new().fails("no-permission", 5, &["no Docker engine answers", "group `docker`"]);
+}
+
+#[test]
+fn no_buildx() {
+    Fake::new().fails("no-buildx", 5, &["Docker has no buildx plugin", "docker-buildx"]);
+}
+
+#[test]
+fn an_old_buildx() {
+    Fake::new().fails("old-buildx", 5, &["buildx 0.11.2 is too old", "update the buildx plugin"]);
+}
+
+#[test]
+fn an_image_store_that_cannot_export() {
+    Fake::new().fails("no-oci-export", 5, &["cannot give an image out as a file", "containerd image store"]);
+}
+
+#[test]
+fn an_engine_that_dies() {
+    let words = ["the engine broke off the build", "error reading from server: EOF", "docker info"];
+    Fake::new().fails("dying-engine", 5, &words);
+}
+
+#[test]
+fn garbage_instead_of_an_account() {
+    let said = Fake::new().fails("garbage", 5, &["buildx did not start the build", "502 Bad Gateway"]);
+    assert!(!said.contains('\u{1}'), "control characters reach the terminal: {said:?}");
+}
+
+#[test]
+fn a_step_that_fails() {
+    let words = [
+        "the step `[builder 2/2] RUN",
+        "with exit code 101",
+        "error[E0308]: mismatched types",
+        "Dockerfile:",
+        "the code does not compile for this target",
+    ];
+    Fake::new().fails("failing-step", 6, &words);
+}
+
+/// The recording says that all went well, and the image is not what was promised: that is a failure.
+#[test]
+fn an_image_that_is_not_what_was_promised() {
+    let fake = Fake::new();
+    let Output { status, stdout, stderr } = fake.command("wrong-image", &["build"]).output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(7), "{said}");
+    for word in ["is not what the plan promised", "user: ", "program: the entrypoint"] {
+        assert!(said.contains(word), "{word} is missing in:\n{said}");
+    }
+    assert!(String::from_utf8(stdout).unwrap().contains("compressed"), "it is measured all the same");
+}
+
+#[test]
+fn an_interrupt_ends_the_children_and_leaves_nothing() {
+    let fake = Fake::new();
+    let mut child = fake.command("sleeping", &["build"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let docker = wait_for_pid(&fake.log, &mut child);
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    let alive = Command::new("kill").args(["-0", &docker]).stderr(Stdio::null()).status().unwrap();
+    assert!(!alive.success(), "docker still runs");
+    assert!(!fake.tree.path().join("target/dockerize/images").exists());
+    let temporary = walkdir::WalkDir::new(fake.tree.path()).into_iter().flatten();
+    let left: Vec<_> =
+        temporary.filter(|entry| entry.file_name().to_string_lossy().starts_with(".dockerize-")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn wait_for_pid(log: &Path, child: &mut Child) -> String {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(30) {
+        if let Ok(text) = std::fs::read_to_string(log)
+            && text.trim().parse::<u32>().is_ok()
+        {
+            return text.trim().to_owned();
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("docker was not started");
+}
