@@ -66,7 +66,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Summary {
-    /// The root package's name, else the root folder's.
+    /// The root package's name, else `workspace`.
     pub name: String,
     /// Workspace members.
     pub members: usize,

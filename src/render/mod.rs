@@ -116,7 +116,6 @@ fn values(plan: &Plan) -> minijinja::Value {
         } else {
             format!("{}/{}", plan.context.workspace, plan.files.dockerfile)
         },
-        dev_tag => filters::tag(&plan.workspace.name),
     }
 }
 

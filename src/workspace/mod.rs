@@ -46,7 +46,7 @@ pub struct Query {
 pub struct Workspace {
     /// The folder of the root manifest.
     pub root: Utf8PathBuf,
-    /// The root package's name, else the root folder's.
+    /// The root package's name, else `workspace`.
     pub name: String,
     /// The root manifest's text.
     pub manifest: String,
@@ -124,7 +124,8 @@ impl Workspace {
         local.dedup();
         let name = root_package(&members, &root).map(|member| member.name.clone());
         Ok(Self {
-            name: name.unwrap_or_else(|| root.file_name().unwrap_or("workspace").to_owned()),
+            // Not the folder's name: another clone lies in another folder, and its files must be the same.
+            name: name.unwrap_or_else(|| "workspace".to_owned()),
             toolchain: toolchain::read(&root)?,
             profiles: profiles::read(&manifest),
             target_dir: graph.workspace().target_directory().to_owned(),

@@ -12,8 +12,9 @@ use super::{Lab, apt, root};
 pub const NAMES: [&str; 3] = ["static", "base", "cc"];
 
 const STATIC: [&str; 4] = ["base-files", "media-types", "netbase", "tzdata"];
-// The library's version is in its package's name, and moves with the suite: an apt pattern finds it.
-const BASE: [&str; 4] = ["libc6", r#"?name("^libssl[0-9]+(t64)?$")"#, "libzstd1", "zlib1g"];
+/// OpenSSL's libraries have their version in their package's name, which moves with the suite; apt finds it by a pattern.
+const SSL: &str = r#"?and(?not(?virtual), ?name("^libssl[0-9]+(t64)?$"))"#;
+const BASE: [&str; 4] = ["libc6", SSL, "libzstd1", "zlib1g"];
 const CC: [&str; 3] = ["libgcc-s1", "libgomp1", "libstdc++6"];
 
 /// The root of a distroless image.

@@ -53,5 +53,5 @@ target "test" {
 target "dev" {
   inherits = ["_workspace"]
   target   = "dev"
-  tags     = ["${PREFIX}tmpuiv9o4:dev"]
+  tags     = ["${PREFIX}tool:dev"]
 }
