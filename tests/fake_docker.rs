@@ -97,6 +97,19 @@ fn a_step_that_fails() {
     Fake::new().fails("failing-step", 6, &words);
 }
 
+/// The classic image store exports nothing while it builds: the image is saved from it, measured and checked all the same.
+#[test]
+fn a_classic_image_store() {
+    let fake = Fake::new();
+    let Output { status, stdout, stderr } = fake.command("classic-store", &["build"]).output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(7), "{said}");
+    assert!(said.contains("program: the entrypoint"), "{said}");
+    assert!(String::from_utf8(stdout).unwrap().contains("Single_App"));
+    let pushed = fake.command("classic-store", &["build", "--push"]).output().unwrap();
+    assert_eq!(pushed.status.code(), Some(5), "what cannot be checked is not pushed");
+}
+
 /// The recording says that all went well, and the image is not what was promised: that is a failure.
 #[test]
 fn an_image_that_is_not_what_was_promised() {

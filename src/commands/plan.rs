@@ -97,7 +97,7 @@ fn describe_image(text: &mut String, image: &Image) -> fmt::Result {
     )?;
     row(text, "base", &image.base, image.because.first())?;
     row(text, "program", &image.binary, None)?;
-    row(text, "user", &format!("{}, without shell or home to log in to", image.user), None)?;
+    row(text, "user", &format!("{}, by number; nobody can log in", image.user), None)?;
     if let Some(because) = &image.rootfs.ca_certificates {
         row(text, "certificates", "the system's bundle", Some(because))?;
     }

@@ -51,14 +51,7 @@ fn without_step(recorder: &Recorder, status: std::process::ExitStatus, text: &st
     let lines: Vec<&str> = text.lines().collect();
     let end = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
     let help = advice(text);
-    let failure = if text.contains("OCI exporter is not supported for the docker driver") {
-        return Failure::new(
-            Kind::Engine,
-            "this engine cannot give an image out as a file, to be checked and measured",
-        )
-        .detail(end)
-        .help("turn on Docker's containerd image store, or make a builder that can: `docker buildx create --use`");
-    } else if recorder.heard() {
+    let failure = if recorder.heard() {
         Failure::new(Kind::Engine, format!("the engine broke off the build ({status})"))
     } else {
         Failure::new(Kind::Engine, format!("buildx did not start the build ({status})"))

@@ -90,9 +90,10 @@ impl Reporter {
             bar.finish_and_clear();
         }
         let Some(stage) = &step.stage else { return };
-        // What took no time tells nothing; that a step with a command was cached does.
+        // What took no time tells nothing; that a step with a command was cached does. Who watches has seen it anyway.
         let command = instruction(&step.name).starts_with("RUN");
-        if step.error.is_some() || !command || (step.seconds < 0.1 && !step.cached) {
+        let least = if self.style == Style::Live { 1.0 } else { 0.1 };
+        if step.error.is_some() || !command || (step.seconds < least && !step.cached) {
             return;
         }
         let green = AnsiColor::Green.on_default().bold();
@@ -127,7 +128,7 @@ impl Reporter {
     }
 }
 
-/// What a step does, in at most sixty characters: `RUN cargo chef cook …`.
+/// What a step does, in at most fifty characters: `RUN cargo chef cook …`.
 pub(crate) fn instruction(name: &str) -> String {
     let name = name.split_once("] ").map_or(name, |(_, rest)| rest);
     // What comes before cargo's own command prepares it, and tells less.
@@ -135,7 +136,7 @@ pub(crate) fn instruction(name: &str) -> String {
         (true, Some(at)) => short(&format!("RUN{}", &name[at..])),
         _ => short(name),
     };
-    let cut: String = text.chars().take(60).collect();
+    let cut: String = text.chars().take(50).collect();
     if cut.len() < text.len() { format!("{}…", cut.trim_end()) } else { text }
 }
 

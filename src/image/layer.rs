@@ -48,7 +48,31 @@ pub(super) fn read(layout: &Layout, descriptor: &Descriptor) -> Result<Layer> {
     std::io::copy(&mut source, &mut std::io::sink()).map_err(failed)?;
     check(&digest, &hex(&source.hash.finalize()))?;
     let unpacked = entries.iter().map(|entry| entry.file.size).sum();
-    Ok(Layer { digest, media_type, compressed: source.bytes, unpacked, entries })
+    let compressed = if is_plain(&media_type) { gzipped(layout, &digest).map_err(failed)? } else { source.bytes };
+    Ok(Layer { digest, media_type, compressed, unpacked, entries })
+}
+
+/// Whether a layer lies uncompressed, as in what `docker image save` gives out.
+fn is_plain(media_type: &str) -> bool {
+    !media_type.ends_with("gzip") && !media_type.ends_with("zstd")
+}
+
+/// The bytes that a layer takes once it is pushed: with gzip, at the level that BuildKit and Docker use.
+fn gzipped(layout: &Layout, digest: &str) -> std::io::Result<u64> {
+    struct Count(u64);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let path = layout.blob(digest).map_err(std::io::Error::other)?;
+    let mut encoder = flate2::write::GzEncoder::new(Count(0), flate2::Compression::default());
+    std::io::copy(&mut fs_err::File::open(path)?, &mut encoder)?;
+    encoder.finish().map(|count| count.0)
 }
 
 fn decoder<'a>(media_type: &str, source: impl Read + 'a) -> std::io::Result<Box<dyn Read + 'a>> {

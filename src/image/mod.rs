@@ -56,7 +56,7 @@ pub struct Layer {
     pub digest: String,
     /// `application/vnd.oci.image.layer.v1.tar+gzip` and its kin.
     pub media_type: String,
-    /// Bytes of the blob, as it is pushed and pulled.
+    /// Bytes of the blob, as it is pushed and pulled; of one that lies uncompressed, what gzip makes of it.
     pub compressed: u64,
     /// The sum of its files' bytes.
     pub unpacked: u64,

@@ -29,6 +29,7 @@ fn main() {
         ("a step that fails is explained", world::failing_step),
         ("glibc and musl side by side", world::glibc_and_musl),
         ("a path dependency above the root", world::path_dependency),
+        ("secrets and ballast stay out of the context, and what is compiled in stays in", world::context),
         ("plain docker build, without this tool", world::plain_docker),
         ("every generated Dockerfile passes the engine's own check", world::call_check),
         ("ripgrep", world::ripgrep),

@@ -81,6 +81,28 @@ pub fn call_check() {
     }
 }
 
+/// The build itself looks for what must not be sent, and finds what must.
+pub fn context() {
+    let tree = Tree::copy("tests/corpus/single");
+    for file in [".env", "id_rsa", "certs/private.key", ".git/config", "target/debug/old", "README.md"] {
+        let path = tree.path().join(file);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, "a secret, or ballast").unwrap();
+    }
+    fs_err::create_dir_all(tree.path().join("src/target")).unwrap();
+    fs_err::write(tree.path().join("src/target/mod.rs"), "pub fn here() {}\n").unwrap();
+    fs_err::write(tree.path().join("public.pem"), "public").unwrap();
+    let main =
+        "mod target;\n\nfn main() {\n    target::here();\n    print!(\"{}\", include_str!(\"../public.pem\"));\n}\n";
+    fs_err::write(tree.path().join("src/main.rs"), main).unwrap();
+    let build = "fn main() {\n    for file in [\".env\", \"id_rsa\", \"certs/private.key\", \".git\", \"target/debug/old\", \"README.md\"] {\n        \
+                 assert!(!std::path::Path::new(file).exists(), \"{file} was sent\");\n    }\n}\n";
+    fs_err::write(tree.path().join("build.rs"), build).unwrap();
+    tool::init(tree.path());
+    tool::build(tree.path(), &["--tag", "dockerize-e2e-context:1"]);
+    assert_eq!(tool::run_image("dockerize-e2e-context:1", &[], &[]), "public");
+}
+
 /// A published package, as cargo unpacks it, set up and built.
 fn published(name: &str) -> (TempDir, Utf8PathBuf, Report) {
     let dir = TempDir::new().unwrap();

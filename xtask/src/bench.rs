@@ -1,74 +1,73 @@
-//! What `plan` and `generate` add to `cargo metadata`, on a graph of hundreds of crates.
+//! What `plan` and `generate` add to `cargo metadata`, on a graph of hundreds of crates, by hyperfine.
 
-use std::time::Instant;
-
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::root;
 
-/// How often each is run; the least of the times counts, since nothing makes a run faster than it is.
-const RUNS: usize = 15;
+/// What may be added, in milliseconds.
+const BUDGET: f64 = 100.0;
 
-/// A graph of some hundred crates, as a web service has it.
+/// A graph as a web service has it.
 const MANIFEST: &str = r#"[package]
 name = "bench"
 version = "0.1.0"
 edition = "2024"
 
+[workspace]
+
 [dependencies]
 axum = "0.8"
-reqwest = { version = "0.12", features = ["json", "stream", "multipart"] }
-sqlx = { version = "0.8", default-features = false, features = ["runtime-tokio", "tls-rustls-ring", "postgres", "sqlite", "macros", "migrate"] }
+clap = { version = "4", features = ["derive"] }
+reqwest = { version = "0.12", features = ["json", "multipart", "stream"] }
+sqlx = { version = "0.8", features = ["migrate", "postgres", "runtime-tokio", "sqlite", "tls-rustls-ring"] }
 tokio = { version = "1", features = ["full"] }
 tracing-subscriber = "0.3"
-clap = { version = "4", features = ["derive"] }
 "#;
+
+/// What `cargo dockerize` asks cargo for.
+const METADATA: &str = "cargo metadata --format-version 1 --locked \
+    --filter-platform x86_64-unknown-linux-musl --filter-platform x86_64-unknown-linux-gnu \
+    --filter-platform aarch64-unknown-linux-musl --filter-platform aarch64-unknown-linux-gnu";
 
 pub fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo build --quiet --release --package cargo-dockerize").run()?;
     let tool = root().join("target/release/cargo-dockerize");
+    let hyperfine = hyperfine(sh)?;
     let folder = root().join("target/bench");
     sh.remove_path(&folder)?;
-    sh.write_file(folder.join("Cargo.toml"), format!("{MANIFEST}\n[workspace]\n"))?;
+    sh.write_file(folder.join("Cargo.toml"), MANIFEST)?;
     sh.write_file(folder.join("src/main.rs"), "fn main() {}\n")?;
     sh.change_dir(&folder);
-    cmd!(sh, "cargo fetch --quiet").run()?;
+    cmd!(sh, "cargo generate-lockfile --quiet").run()?;
     cmd!(sh, "{tool} dockerize init --quiet").run()?;
-    let packages = cmd!(sh, "cargo tree --edges normal,build --prefix none --no-dedupe").quiet().read()?;
-    let mut names: Vec<&str> = packages.lines().map(|line| line.trim_end_matches(" (*)")).collect();
-    names.sort_unstable();
-    names.dedup();
-    let targets = [
-        "x86_64-unknown-linux-musl",
-        "x86_64-unknown-linux-gnu",
-        "aarch64-unknown-linux-musl",
-        "aarch64-unknown-linux-gnu",
-    ];
-    let filter: Vec<&str> = targets.iter().flat_map(|target| ["--filter-platform", target]).collect();
-    let filter = &filter;
-    let metadata = least(|| {
-        Ok(cmd!(sh, "cargo metadata --format-version 1 --locked {filter...}").quiet().ignore_stdout().run()?)
-    })?;
-    let plan = least(|| Ok(cmd!(sh, "{tool} dockerize plan").quiet().ignore_stdout().run()?))?;
-    let generate = least(|| Ok(cmd!(sh, "{tool} dockerize generate --quiet").quiet().run()?))?;
-    println!("{} crates; the least of {RUNS} runs each, in milliseconds", names.len());
-    println!("cargo metadata      {metadata:7.1}");
-    for (name, time) in [("dockerize plan", plan), ("dockerize generate", generate)] {
-        println!("{name:<19} {time:7.1}   {:+.1}, {:.2} times", time - metadata, time / metadata);
-        if time - metadata > 100.0 {
-            bail!("{name} adds more than 100 ms to cargo metadata");
-        }
+    let crates = sh.read_file("Cargo.lock")?.matches("[[package]]").count();
+    let (plan, generate) = (format!("{} plan", tool.display()), format!("{} generate --quiet", tool.display()));
+    cmd!(sh, "{hyperfine} --shell=none --warmup 3 --runs 20 --export-csv times.csv {METADATA} {plan} {generate}")
+        .run()?;
+    let times = sh.read_file("times.csv")?;
+    // hyperfine's columns: command, mean, stddev, median, …, in seconds.
+    let medians = times.lines().skip(1).map(|line| {
+        let seconds: f64 = line.rsplit(',').nth(4).context("hyperfine has other columns")?.parse()?;
+        Ok(seconds * 1000.0)
+    });
+    let medians = medians.collect::<Result<Vec<f64>>>()?;
+    let [metadata, plan, generate] = medians[..] else { anyhow::bail!("hyperfine measured something else") };
+    println!("{crates} packages in the lock file; medians of 20 runs");
+    println!("cargo metadata  {metadata:6.0} ms");
+    for (name, time) in [("plan", plan), ("generate", generate)] {
+        println!("{name:<15} {time:6.0} ms, {:.2} times cargo metadata, {:+.0} ms", time / metadata, time - metadata);
+        ensure!(time - metadata <= BUDGET, "{name} adds more than {BUDGET} ms to cargo metadata");
     }
     Ok(())
 }
 
-fn least(mut run: impl FnMut() -> Result<()>) -> Result<f64> {
-    let mut least = f64::INFINITY;
-    for _ in 0..RUNS {
-        let began = Instant::now();
-        run()?;
-        least = least.min(began.elapsed().as_secs_f64() * 1000.0);
+/// hyperfine as it is here, else from crates.io.
+fn hyperfine(sh: &Shell) -> Result<String> {
+    if cmd!(sh, "hyperfine --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
+        return Ok("hyperfine".to_owned());
     }
-    Ok(least)
+    let tools = root().join("target/tools");
+    cmd!(sh, "cargo install --quiet --locked --root {tools} hyperfine").run()?;
+    Ok(tools.join("bin/hyperfine").display().to_string())
 }
