@@ -114,10 +114,16 @@ fn published(name: &str) -> (TempDir, Utf8PathBuf, Report) {
         "[package]\nname = \"probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{name} = \"*\"\n"
     );
     fs_err::write(probe.join("Cargo.toml"), manifest).unwrap();
-    let metadata = tool::program(&probe, "cargo", &["metadata", "--format-version", "1"]);
-    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
-    let package = metadata["packages"].as_array().unwrap().iter().find(|package| package["name"] == name).unwrap();
-    let source = Utf8Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
+    tool::program(&probe, "cargo", &["fetch"]);
+    let lock: toml::Table = fs_err::read_to_string(probe.join("Cargo.lock")).unwrap().parse().unwrap();
+    let package =
+        lock["package"].as_array().unwrap().iter().find(|package| package["name"].as_str() == Some(name)).unwrap();
+    // A package without a library is in the lock file and not in cargo's metadata, so its folder is looked for.
+    let folder = format!("{name}-{}", package["version"].as_str().unwrap());
+    let home = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap()));
+    let registries = fs_err::read_dir(Utf8PathBuf::from(home).join("registry/src")).unwrap().flatten();
+    let source = registries.map(|registry| registry.path().join(&folder)).find(|path| path.is_dir()).unwrap();
+    let source = Utf8PathBuf::from_path_buf(source).unwrap();
     tool::program(root, "cp", &["--recursive", source.as_str(), "app"]);
     let app = root.join("app");
     tool::init(&app);
