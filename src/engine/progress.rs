@@ -1,6 +1,6 @@
 //! What is seen while a build runs: live lines on a terminal, a quiet log elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style as Ansi};
@@ -32,6 +32,8 @@ pub struct Reporter {
     totals: BTreeMap<String, usize>,
     lines: MultiProgress,
     running: BTreeMap<String, ProgressBar>,
+    /// Steps of which it has been said that they run.
+    announced: BTreeSet<String>,
     /// What has been said, for tests.
     said: Vec<String>,
 }
@@ -39,19 +41,28 @@ pub struct Reporter {
 impl Reporter {
     /// A reporter; `totals` says how many crates each stage compiles when nothing is cached.
     pub fn new(style: Style, totals: BTreeMap<String, usize>) -> Self {
-        Self { style, totals, lines: MultiProgress::new(), running: BTreeMap::new(), said: Vec::new() }
+        Self {
+            style,
+            totals,
+            lines: MultiProgress::new(),
+            running: BTreeMap::new(),
+            announced: BTreeSet::new(),
+            said: Vec::new(),
+        }
     }
 
     pub(super) fn event(&mut self, step: &Step, event: Event<'_>) {
         match (self.style, event) {
             (Style::Quiet, _) => {}
-            (_, Event::Started(_)) if step.stage.is_some() => self.started(step),
+            (Style::Live, Event::Started(_)) if step.stage.is_some() => self.watch(step),
             (_, Event::Ended(_)) => self.ended(step),
             (Style::Verbose, Event::Line(_, line)) => {
                 let stage = step.stage.as_deref().unwrap_or("engine");
                 let dim = Ansi::new().dimmed();
                 self.say(&format!("{dim}{stage:>12}{dim:#} {}", printable(line)));
             }
+            // A step that is cached starts as well, and prints nothing.
+            (Style::Plain, Event::Line(..)) if self.announced.insert(step.digest.clone()) => self.announce(step),
             (Style::Live, Event::Compiling(_, krate)) => {
                 let stage = step.stage.clone().unwrap_or_default();
                 let done = step.compiled.len();
@@ -67,22 +78,22 @@ impl Reporter {
         }
     }
 
-    fn started(&mut self, step: &Step) {
-        let stage = step.stage.clone().unwrap_or_default();
-        if self.style == Style::Live {
-            let bar = self.lines.add(ProgressBar::new_spinner());
-            // A template that is a constant and right cannot fail; the default would do.
-            let look = ProgressStyle::with_template("{prefix:>12.cyan.bold} {wide_msg} {elapsed:.dim}")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner());
-            bar.set_style(look);
-            bar.set_prefix(stage);
-            bar.set_message(instruction(&step.name));
-            bar.enable_steady_tick(Duration::from_millis(200));
-            self.running.insert(step.digest.clone(), bar);
-        } else if instruction(&step.name).starts_with("RUN") {
-            let cyan = AnsiColor::Cyan.on_default().bold();
-            self.say(&format!("{cyan}{:>12}{cyan:#} {stage}: {}", "Running", instruction(&step.name)));
-        }
+    fn watch(&mut self, step: &Step) {
+        let bar = self.lines.add(ProgressBar::new_spinner());
+        // A template that is a constant and right cannot fail; the default would do.
+        let look = ProgressStyle::with_template("{prefix:>12.cyan.bold} {wide_msg} {elapsed:.dim}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        bar.set_style(look);
+        bar.set_prefix(step.stage.clone().unwrap_or_default());
+        bar.set_message(instruction(&step.name));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.running.insert(step.digest.clone(), bar);
+    }
+
+    fn announce(&mut self, step: &Step) {
+        let Some(stage) = &step.stage else { return };
+        let cyan = AnsiColor::Cyan.on_default().bold();
+        self.say(&format!("{cyan}{:>12}{cyan:#} {stage}: {}", "Running", instruction(&step.name)));
     }
 
     fn ended(&mut self, step: &Step) {
