@@ -48,10 +48,10 @@ pub fn programs() {
 
     let port = tool::free_port();
     let publish = format!("127.0.0.1:{port}:8080");
-    let _api = Container::start("api", &["--publish", &publish]);
-    assert_eq!(tool::get(port, "/health"), (200, "ok".to_owned()));
-    assert!(tool::get(port, "/static/shop.css").1.contains("font-family"));
-    assert!(tool::get(port, "/").1.contains("<td>Darjeeling, 100 g<td>€8.99"));
+    let api = Container::start("api", &["--publish", &publish], &[]);
+    assert_eq!(api.get(port, "/health"), (200, "ok".to_owned()));
+    assert!(api.get(port, "/static/shop.css").1.contains("font-family"));
+    assert!(api.get(port, "/").1.contains("<td>Darjeeling, 100 g<td>€8.99"));
 }
 
 pub fn verified_tls() {
@@ -66,8 +66,8 @@ pub fn verified_tls() {
 
     let port = tool::free_port();
     let listen = format!("PORT={port}");
-    let _api = Container::start("dockerize-e2e-tls:1", &["--network", "host", "--env", &listen]);
-    let ask = |server: &Server| tool::get(port, &format!("/upstream?url=https://localhost:{}/", server.port));
+    let api = Container::start("dockerize-e2e-tls:1", &["--network", "host", "--env", &listen], &[]);
+    let ask = |server: &Server| api.get(port, &format!("/upstream?url=https://localhost:{}/", server.port));
     assert_eq!(ask(&ours), (200, r#"{"status":200,"length":5}"#.to_owned()));
     let (status, why) = ask(&theirs);
     assert_eq!(status, 502, "{why}");

@@ -66,9 +66,21 @@ pub fn run_image(image: &str, options: &[&str], args: &[&str]) -> String {
 pub struct Container(String);
 
 impl Container {
-    pub fn start(image: &str, options: &[&str]) -> Self {
-        let careful = ["run", "--detach", "--rm", "--read-only", "--cap-drop", "ALL"];
-        Self(docker(&[&careful, options, &[image]].concat()).trim().to_owned())
+    pub fn start(image: &str, options: &[&str], args: &[&str]) -> Self {
+        let careful = ["run", "--detach", "--read-only", "--cap-drop", "ALL"];
+        Self(docker(&[&careful, options, &[image], args].concat()).trim().to_owned())
+    }
+
+    /// The status and the body of a page on a published port, once the server is there.
+    pub fn get(&self, port: u16, path: &str) -> (u16, String) {
+        for _ in 0..100 {
+            if let Some(page) = get(port, path) {
+                return page;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        let log = run(Command::new("docker").args(["logs", &self.0]));
+        panic!("nothing answers on port {port}; the container said:\n{}{}", log.stdout, log.stderr);
     }
 }
 
@@ -93,23 +105,14 @@ impl Drop for Volume {
     }
 }
 
-/// The body of a page, once the server is there.
-pub fn get(port: u16, path: &str) -> (u16, String) {
+fn get(port: u16, path: &str) -> Option<(u16, String)> {
     use std::io::{Read, Write};
-    for _ in 0..100 {
-        let answer = std::net::TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
-            write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-            let mut text = String::new();
-            stream.read_to_string(&mut text).map(|_| text)
-        });
-        if let Ok(text) = answer
-            && let Some((head, body)) = text.split_once("\r\n\r\n")
-        {
-            return (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned());
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    panic!("nothing answers on port {port}");
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
 /// A port that nothing listens on.

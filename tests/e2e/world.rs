@@ -145,6 +145,7 @@ pub fn miniserve() {
     let port = tool::free_port();
     let (mount, publish) = (format!("{app}:/work:ro"), format!("127.0.0.1:{port}:8080"));
     let options = ["--volume", &mount, "--publish", &publish, "--workdir", "/work"];
-    let _server = Container::start("miniserve", &options);
-    assert!(tool::get(port, "/Cargo.toml").1.contains("name = \"miniserve\""));
+    // Without a terminal it wants to be told what to serve.
+    let server = Container::start("miniserve", &options, &["."]);
+    assert!(server.get(port, "/Cargo.toml").1.contains("name = \"miniserve\""));
 }

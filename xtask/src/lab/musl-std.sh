@@ -39,6 +39,12 @@ mkdir -p "$lib/self-contained"
 rm -f "target/$target/release/deps"/libempty-*
 cp "target/$target/release/deps"/*.rlib "$lib/"
 
+# The published library is compiled with the C half of the compiler's built-ins, which Debian's sources lack, and which C
+# code asks for (jemalloc counts bits). GCC's are the same functions.
+ar x "$gcc/libgcc.a" _popcount_tab.o _popcountsi2.o _popcountdi2.o _paritysi2.o _paritydi2.o _ffsdi2.o _clrsbsi2.o _clrsbdi2.o _bswapsi2.o _bswapdi2.o
+ar r "$(echo "$lib"/libcompiler_builtins-*.rlib)" ./_*.o
+rm ./_*.o
+
 # What rustc links a program with: musl's C library and start files, and the compiler's.
 cp "$musl"/{crt1.o,Scrt1.o,rcrt1.o,crti.o,crtn.o,libc.a} "$lib/self-contained/"
 cp "$gcc"/{crtbegin.o,crtbeginS.o,crtend.o,crtendS.o} "$lib/self-contained/"
@@ -61,12 +67,16 @@ ar r "$lib/self-contained/libunwind.a" checks.o
 
 $apt purge --yes --autoremove musl-tools musl-dev rust-src
 
-# Proof, in the state that the image is to have: a caught panic; then LTO with panic = "abort"; both without a loader.
+# Proof, in the state that the image is to have: a caught panic and a built-in; then LTO with panic = "abort"; both without a loader.
 cargo new --quiet --vcs none "$work/proof" && cd "$work/proof"
 cat >src/main.rs <<'RS'
+unsafe extern "C" {
+    fn __popcountdi2(bits: i64) -> i32;
+}
 fn main() {
     let caught = std::panic::catch_unwind(|| panic!("to be caught"));
     assert!(caught.is_err());
+    assert_eq!(unsafe { __popcountdi2(0b101) }, 2);
 }
 RS
 cargo run --quiet --release --target "$target"
