@@ -62,7 +62,7 @@ pub fn run(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// hyperfine as it is here, else from crates.io.
+/// hyperfine as it is here, else as cargo installs it.
 fn hyperfine(sh: &Shell) -> Result<String> {
     if cmd!(sh, "hyperfine --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
         return Ok("hyperfine".to_owned());
