@@ -19,6 +19,8 @@ edition = "2024"
 [dependencies]
 axum = "0.8"
 clap = { version = "4", features = ["derive"] }
+object_store = { version = "0.12", features = ["aws"] }
+opentelemetry-otlp = "0.31"
 reqwest = { version = "0.12", features = ["json", "multipart", "stream"] }
 sqlx = { version = "0.8", features = ["migrate", "postgres", "runtime-tokio", "sqlite", "tls-rustls-ring"] }
 tokio = { version = "1", features = ["full"] }
@@ -26,7 +28,7 @@ tracing-subscriber = "0.3"
 "#;
 
 /// What `cargo dockerize` asks cargo for.
-const METADATA: &str = "cargo metadata --format-version 1 --locked \
+const METADATA: &str = "metadata --format-version 1 --locked \
     --filter-platform x86_64-unknown-linux-musl --filter-platform x86_64-unknown-linux-gnu \
     --filter-platform aarch64-unknown-linux-musl --filter-platform aarch64-unknown-linux-gnu";
 
@@ -43,7 +45,9 @@ pub fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "{tool} dockerize init --quiet").run()?;
     let crates = sh.read_file("Cargo.lock")?.matches("[[package]]").count();
     let (plan, generate) = (format!("{} plan", tool.display()), format!("{} generate --quiet", tool.display()));
-    cmd!(sh, "{hyperfine} --shell=none --warmup 3 --runs 20 --export-csv times.csv {METADATA} {plan} {generate}")
+    // The cargo that called us, which is the one that the tool calls: rustup's proxy before it costs time of its own.
+    let metadata = format!("{} {METADATA}", sh.var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    cmd!(sh, "{hyperfine} --shell=none --warmup 3 --runs 20 --export-csv times.csv {metadata} {plan} {generate}")
         .run()?;
     let times = sh.read_file("times.csv")?;
     // hyperfine's columns: command, mean, stddev, median, …, in seconds.
@@ -68,6 +72,7 @@ fn hyperfine(sh: &Shell) -> Result<String> {
         return Ok("hyperfine".to_owned());
     }
     let tools = root().join("target/tools");
-    cmd!(sh, "cargo install --quiet --locked --root {tools} hyperfine").run()?;
+    // Newer versions ask for a newer Rust than this repository does.
+    cmd!(sh, "cargo install --quiet --locked --root {tools} hyperfine --version 1.20.0").run()?;
     Ok(tools.join("bin/hyperfine").display().to_string())
 }
