@@ -1,8 +1,10 @@
 //! Facts into findings: what a binary needs to be built and to run, each with the evidence that it rests on.
 //!
-//! Rules are data: `native.toml` for what the build needs, `runtime.toml` for what the program reads and writes.
+//! Rules are data: `native.toml` (with `build-scripts.toml` and `libraries.toml` for crates that it does not know) for what the
+//! build needs, `runtime.toml` for what the program reads and writes.
 
 mod assets;
+mod native;
 mod rules;
 mod writable;
 
@@ -11,8 +13,9 @@ use crate::plan::model::Because;
 use crate::workspace::{BinaryGraph, GraphPackage, Member, Workspace};
 
 pub use assets::AssetFinding;
-pub use rules::Musl;
-use rules::{Need, Row};
+pub use native::Native;
+pub use rules::{Musl, Needs};
+use rules::{Need, RuntimeRow};
 
 /// What one binary needs.
 #[derive(Debug, Clone, Default)]
@@ -23,23 +26,18 @@ pub struct Findings {
     pub ca_certificates: Option<Because>,
     /// Who reads the system's time zones.
     pub zoneinfo: Option<Because>,
+    /// Who runs threads that allocate.
+    pub threads: Option<Because>,
+    /// Who brings an allocator of its own.
+    pub allocator: Option<Because>,
+    /// Who resolves names with the C library's resolver.
+    pub resolver: Option<Because>,
     /// Files and folders that the program reads.
     pub assets: Vec<AssetFinding>,
     /// Folders that the program writes to: absolute, or relative to its working folder.
     pub writable: Vec<(String, Because)>,
-    /// Crates that link something (a `links` key) and that no row knows.
+    /// Crates that link something of which nothing is known.
     pub unknown: Vec<Because>,
-}
-
-/// A crate with native parts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Native {
-    /// What it means for static linking.
-    pub musl: Musl,
-    /// Packages of the builder's distribution.
-    pub apt: Vec<String>,
-    /// Which crate, which row.
-    pub because: Because,
 }
 
 /// Looks at one member's binary.
@@ -48,47 +46,33 @@ pub struct Native {
 /// A table of rules does not parse: a defect of ours, which a test rules out.
 pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph) -> Result<Findings> {
     let mut findings = Findings::default();
-    let mut known = std::collections::BTreeSet::new();
-    for (row, package) in rules::native()?.applying(graph) {
-        known.insert(package.name.clone());
-        let Need::Native { musl, apt } = &row.need else { continue };
-        findings.native.push(Native { musl: *musl, apt: apt.clone(), because: because(row, package, "native") });
-    }
+    (findings.native, findings.unknown) = native::find(workspace, graph)?;
     let mut keeps_files = None;
-    for (row, package) in rules::runtime()?.applying(graph) {
+    for (row, package) in rules::applying(rules::runtime()?, graph) {
         // What only runs while building reads nothing in the image.
         if package.target.is_none() {
             continue;
         }
-        let because = because(row, package, "runtime");
-        let slot = match &row.need {
+        let slot = match row.need {
             Need::CaCertificates => &mut findings.ca_certificates,
             Need::Zoneinfo => &mut findings.zoneinfo,
             Need::Writable => &mut keeps_files,
-            Need::Native { .. } => continue,
+            Need::Threads => &mut findings.threads,
+            Need::Allocator => &mut findings.allocator,
+            Need::Resolver => &mut findings.resolver,
         };
-        slot.get_or_insert(because);
-    }
-    for package in graph.packages() {
-        if let (Some(links), false) = (&package.links, known.contains(&package.name)) {
-            findings.unknown.push(Because {
-                text: format!("{} links `{links}`, which no rule knows: it is taken to need nothing", package.spec()),
-                krate: Some(package.spec()),
-                rule: "unknown-links".to_owned(),
-                file: None,
-            });
-        }
+        slot.get_or_insert_with(|| because(row, package));
     }
     findings.assets = assets::find(workspace, member);
     findings.writable = writable::find(workspace, member, &findings.assets, keeps_files);
     Ok(findings)
 }
 
-fn because(row: &Row, package: &GraphPackage, table: &str) -> Because {
+fn because(row: &RuntimeRow, package: &GraphPackage) -> Because {
     Because {
         text: format!("{} {}", package.spec(), row.why),
         krate: Some(package.spec()),
-        rule: format!("{table}:{}", row.krate),
+        rule: format!("runtime:{}", row.krate),
         file: None,
     }
 }

@@ -1,14 +1,16 @@
 //! The tables of rules, read from TOML that is compiled in.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{BinaryGraph, GraphPackage};
 
 /// What a native part means for static linking with musl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Musl {
     /// Compiles nothing for the target.
@@ -21,118 +23,174 @@ pub enum Musl {
     System,
 }
 
-/// What a row says that its crate needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a native part needs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Needs {
+    /// What it means for static linking.
+    pub musl: Musl,
+    /// Packages of the builder on Debian.
+    #[serde(default)]
+    pub apt: Vec<String>,
+    /// Those of Alpine.
+    #[serde(default)]
+    pub apk: Vec<String>,
+    /// What its build script must see.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Packages whose files are read or opened by name at run time.
+    #[serde(default)]
+    pub run: Vec<String>,
+    /// A fragment for people: `compiles C`.
+    pub why: String,
+}
+
+/// A row of native.toml.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct NativeRow {
+    #[serde(rename = "crate")]
+    pub krate: String,
+    #[serde(default)]
+    when: When,
+    #[serde(flatten)]
+    pub needs: Needs,
+    /// Why it cannot be proved by building it.
+    #[serde(default)]
+    #[allow(dead_code, reason = "the corpus reads it")]
+    lab: Option<String>,
+}
+
+/// What a program needs while it runs, or brings along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Need {
-    Native { musl: Musl, apt: Vec<String> },
     CaCertificates,
     Zoneinfo,
     Writable,
+    Threads,
+    Allocator,
+    Resolver,
 }
 
-/// A row of a table.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
+/// A row of runtime.toml.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuntimeRow {
+    #[serde(rename = "crate")]
     pub krate: String,
-    pub why: String,
-    pub need: Need,
+    #[serde(default)]
     when: When,
+    pub need: Need,
+    pub why: String,
+}
+
+/// A row of build-scripts.toml.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ScriptRow {
+    pub uses: Option<String>,
+    pub cpp: Option<bool>,
+    pub program: Option<String>,
+    #[serde(flatten)]
+    pub needs: Needs,
+}
+
+/// A row of libraries.toml.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LibraryRow {
+    pub name: String,
+    pub apt: String,
+    pub apk: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct When {
-    #[serde(default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(super) struct When {
     feature: Vec<String>,
-    #[serde(default)]
     no_feature: Vec<String>,
-    with: Option<String>,
-    without: Option<String>,
+    with: Vec<String>,
+    without: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Source {
-    row: Vec<SourceRow>,
+#[derive(Debug, Deserialize)]
+struct Table<T> {
+    row: Vec<T>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceRow {
-    #[serde(rename = "crate")]
-    krate: String,
-    #[serde(default)]
-    when: When,
-    musl: Option<Musl>,
-    #[serde(default)]
-    apt: Vec<String>,
-    need: Option<String>,
-    why: String,
+/// A row that speaks of one crate.
+pub(super) trait Row {
+    fn krate(&self) -> &str;
+    fn when(&self) -> &When;
 }
 
-/// A table: the first row of a crate that applies counts, unless the rows need different things.
-#[derive(Debug)]
-pub(super) struct Rules(Vec<Row>);
+impl Row for NativeRow {
+    fn krate(&self) -> &str {
+        &self.krate
+    }
+    fn when(&self) -> &When {
+        &self.when
+    }
+}
 
-pub(super) fn native() -> Result<&'static Rules> {
-    static TABLE: OnceLock<Result<Rules, String>> = OnceLock::new();
+impl Row for RuntimeRow {
+    fn krate(&self) -> &str {
+        &self.krate
+    }
+    fn when(&self) -> &When {
+        &self.when
+    }
+}
+
+type Cell<T> = OnceLock<Result<Vec<T>, String>>;
+
+pub(super) fn native() -> Result<&'static [NativeRow]> {
+    static TABLE: Cell<NativeRow> = OnceLock::new();
     parsed(&TABLE, "native.toml", include_str!("native.toml"))
 }
 
-pub(super) fn runtime() -> Result<&'static Rules> {
-    static TABLE: OnceLock<Result<Rules, String>> = OnceLock::new();
+pub(super) fn runtime() -> Result<&'static [RuntimeRow]> {
+    static TABLE: Cell<RuntimeRow> = OnceLock::new();
     parsed(&TABLE, "runtime.toml", include_str!("runtime.toml"))
 }
 
-fn parsed(table: &'static OnceLock<Result<Rules, String>>, name: &str, text: &str) -> Result<&'static Rules> {
+pub(super) fn scripts() -> Result<&'static [ScriptRow]> {
+    static TABLE: Cell<ScriptRow> = OnceLock::new();
+    parsed(&TABLE, "build-scripts.toml", include_str!("build-scripts.toml"))
+}
+
+pub(super) fn libraries() -> Result<&'static [LibraryRow]> {
+    static TABLE: Cell<LibraryRow> = OnceLock::new();
+    parsed(&TABLE, "libraries.toml", include_str!("libraries.toml"))
+}
+
+fn parsed<T: DeserializeOwned>(table: &'static Cell<T>, name: &str, text: &str) -> Result<&'static [T]> {
     table
-        .get_or_init(|| parse(text))
-        .as_ref()
+        .get_or_init(|| toml::from_str::<Table<T>>(text).map(|table| table.row).map_err(|error| error.to_string()))
+        .as_deref()
         .map_err(|error| Failure::new(Kind::Internal, format!("the table {name} does not parse")).detail(error))
 }
 
-fn parse(text: &str) -> Result<Rules, String> {
-    let source: Source = toml::from_str(text).map_err(|error| error.to_string())?;
-    let rows = source.row.into_iter().map(|row| {
-        let need = match (row.musl, row.need.as_deref()) {
-            (Some(musl), None) => Need::Native { musl, apt: row.apt },
-            (None, Some("ca-certificates")) => Need::CaCertificates,
-            (None, Some("zoneinfo")) => Need::Zoneinfo,
-            (None, Some("writable")) => Need::Writable,
-            _ => return Err(format!("the row of {} says neither `musl` nor a known `need`", row.krate)),
-        };
-        Ok(Row { krate: row.krate, why: row.why, need, when: row.when })
-    });
-    rows.collect::<Result<_, _>>().map(Rules)
-}
-
-impl Rules {
-    /// The rows that apply, each with the package that it speaks of.
-    pub fn applying<'a>(&'a self, graph: &'a BinaryGraph) -> Vec<(&'a Row, &'a GraphPackage)> {
-        let mut found: Vec<(&Row, &GraphPackage)> = Vec::new();
-        for row in &self.0 {
-            for package in graph.find(&row.krate) {
-                let taken = found.iter().any(|(other, of)| {
-                    std::mem::discriminant(&other.need) == std::mem::discriminant(&row.need)
-                        && of.name == package.name
-                        && of.version == package.version
-                });
-                if !taken && row.when.holds(package, graph) {
-                    found.push((row, package));
-                }
+/// The rows that apply, each with the package that it speaks of. Of the rows of one crate the first counts.
+pub(super) fn applying<'a, T: Row>(rows: &'a [T], graph: &'a BinaryGraph) -> Vec<(&'a T, &'a GraphPackage)> {
+    let mut found: Vec<(&T, &GraphPackage)> = Vec::new();
+    for row in rows {
+        for package in graph.find(row.krate()) {
+            let taken = found.iter().any(|(_, of)| of.name == package.name && of.version == package.version);
+            if !taken && row.when().holds(package, graph) {
+                found.push((row, package));
             }
         }
-        found
     }
+    found
 }
 
 impl When {
     fn holds(&self, package: &GraphPackage, graph: &BinaryGraph) -> bool {
         let any = |features: &[String]| features.iter().any(|feature| package.has_feature(feature));
+        let present = |names: &[String]| names.iter().any(|name| !graph.find(name).is_empty());
         (self.feature.is_empty() || any(&self.feature))
             && !any(&self.no_feature)
-            && self.with.as_ref().is_none_or(|name| !graph.find(name).is_empty())
-            && self.without.as_ref().is_none_or(|name| graph.find(name).is_empty())
+            && (self.with.is_empty() || present(&self.with))
+            && !present(&self.without)
     }
 }
 
@@ -142,14 +200,42 @@ mod tests {
 
     #[test]
     fn the_tables_parse_and_package_names_are_safe() {
-        for rules in [native().unwrap(), runtime().unwrap()] {
-            for row in &rules.0 {
-                assert!(!row.why.ends_with('.'), "{}: a fragment", row.krate);
-                if let Need::Native { apt, .. } = &row.need {
-                    assert!(apt.is_sorted(), "{}: packages in order", row.krate);
-                    for package in apt {
-                        assert!(package.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)), "{package}");
-                    }
+        let native = native().unwrap().iter().map(|row| (row.krate.as_str(), &row.needs));
+        let scripts = scripts().unwrap().iter().map(|row| ("build script", &row.needs));
+        for (krate, needs) in native.chain(scripts) {
+            assert!(!needs.why.ends_with('.'), "{krate}: a fragment");
+            for packages in [&needs.apt, &needs.apk, &needs.run] {
+                assert!(packages.is_sorted(), "{krate}: packages in order");
+                for package in packages {
+                    assert!(package.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)), "{package}");
+                }
+            }
+        }
+        assert!(!runtime().unwrap().is_empty());
+        let libraries: Vec<&str> = libraries().unwrap().iter().map(|row| row.name.as_str()).collect();
+        assert!(libraries.is_sorted());
+    }
+
+    #[test]
+    fn the_table_knows_many_crates() {
+        let mut crates: Vec<&str> = native().unwrap().iter().map(|row| row.krate.as_str()).collect();
+        crates.dedup();
+        let known = crates.len();
+        crates.sort_unstable();
+        crates.dedup();
+        assert_eq!(known, crates.len(), "rows of one crate stand together");
+        assert!(known >= 80, "{known}");
+    }
+
+    /// `deny_unknown_fields` and `flatten` do not go together.
+    #[test]
+    fn rows_have_no_key_that_nobody_reads() {
+        let keys = ["apk", "apt", "cpp", "crate", "env", "lab", "musl", "program", "run", "uses", "when", "why"];
+        for text in [include_str!("native.toml"), include_str!("build-scripts.toml")] {
+            let table: Table<toml::Table> = toml::from_str(text).unwrap();
+            for row in table.row {
+                for key in row.keys() {
+                    assert!(keys.contains(&key.as_str()), "{row}: {key}");
                 }
             }
         }
@@ -157,7 +243,9 @@ mod tests {
 
     #[test]
     fn a_row_needs_a_meaning() {
-        assert!(parse("[[row]]\ncrate = \"x\"\nwhy = \"y\"\n").is_err());
-        assert!(parse("[[row]]\ncrate = \"x\"\nmusl = \"sometimes\"\nwhy = \"y\"\n").is_err());
+        let row = |text: &str| toml::from_str::<Table<NativeRow>>(text).is_ok();
+        assert!(row("row = [{ crate = \"x\", musl = \"c\", why = \"y\" }]"));
+        assert!(!row("row = [{ crate = \"x\", why = \"y\" }]"));
+        assert!(!row("row = [{ crate = \"x\", musl = \"sometimes\", why = \"y\" }]"));
     }
 }

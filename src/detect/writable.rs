@@ -8,7 +8,8 @@ use super::assets::AssetFinding;
 /// Folders that only programs write to, wherever they are named.
 const STATE: &[&str] = &["/var/lib/", "/var/cache/", "/var/log/", "/var/db/"];
 
-/// Folders that count when a crate keeps files: `/data` alone could as well be a route of a web service.
+/// Folders that count when a crate keeps files: `/data` alone could as well be a route of a web service. A bare word could
+/// be anything, so that a relative one has to be more of a path than its name.
 const DATA: &[&str] = &["/data", "/db", "/state", "/storage", "data", "db", "storage"];
 
 pub(super) fn find(
@@ -22,6 +23,7 @@ pub(super) fn find(
         let value = literal.value.trim_start_matches("./");
         let state = STATE.iter().any(|prefix| value.len() > prefix.len() && value.starts_with(prefix));
         let data = keeps_files.is_some()
+            && literal.value.contains('/')
             && DATA
                 .iter()
                 .any(|name| value.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));

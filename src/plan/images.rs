@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::context;
 use super::model::{Asset, Because, Context, Image, Linkage, Rootfs, Writable};
 use super::{Candidate, USER, WORKDIR};
+use super::{context, linkage};
 use crate::config::{AssetTable, Settings, Table};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{Member, Workspace, relative};
@@ -14,7 +14,7 @@ pub(super) fn decide(
     settings: &Settings,
     context: &Context,
     candidate: &Candidate<'_>,
-    (group, linkage): (usize, Linkage),
+    (group, linked): (usize, Linkage),
 ) -> Result<Image> {
     let member = candidate.selected.member;
     let table = settings.of(&member.name);
@@ -36,14 +36,14 @@ pub(super) fn decide(
     let extra_ca = table.extra_ca.iter().map(|file| context::inside(context, file)).collect();
     let base = settings.workspace.images.final_.clone().unwrap_or_else(|| "scratch".to_owned());
     let mut layers = vec!["base".to_owned()];
-    if linkage == Linkage::DynamicGnu {
+    if linked == Linkage::DynamicGnu {
         layers.push("libraries".to_owned());
     }
     if !assets.is_empty() {
         layers.push("assets".to_owned());
     }
     layers.push("program".to_owned());
-    let because = vec![match (settings.workspace.images.final_.is_some(), linkage) {
+    let because = vec![match (settings.workspace.images.final_.is_some(), linked) {
         (true, _) => metadata("images.final"),
         (false, Linkage::StaticMusl) => reason("default", "a static binary needs nothing under it"),
         (false, Linkage::DynamicGnu) => reason("default", "the binary's shared libraries are copied beside it"),
@@ -67,7 +67,10 @@ pub(super) fn decide(
             extra_ca,
             zoneinfo: wanted(table.zoneinfo, "zoneinfo", candidate.findings.zoneinfo.as_ref()),
             writable,
-            packages: Vec::new(),
+            packages: match linked {
+                Linkage::StaticMusl => Vec::new(),
+                Linkage::DynamicGnu => linkage::run_packages(&candidate.findings.native),
+            },
         },
         assets,
         env,

@@ -40,7 +40,7 @@ pub(super) fn groups(
 /// The first linkage that fits, or the one that the user forces.
 fn decide(settings: &Settings, candidate: &Candidate<'_>) -> (Linkage, Vec<Because>) {
     let against: Vec<&Native> =
-        candidate.findings.native.iter().filter(|native| matches!(native.musl, Musl::Cxx | Musl::System)).collect();
+        candidate.findings.native.iter().filter(|native| native.needs.musl >= Musl::Cxx).collect();
     let evidence: Vec<Because> = against.iter().map(|native| native.because.clone()).collect();
     let name = &candidate.selected.binary.name;
     if let Some(forced) = settings.of(&candidate.selected.member.name).linkage {
@@ -52,8 +52,9 @@ fn decide(settings: &Settings, candidate: &Candidate<'_>) -> (Linkage, Vec<Becau
         return (forced, because);
     }
     if evidence.is_empty() {
-        let c = candidate.findings.native.iter().filter(|native| native.musl == Musl::C);
-        let parts: Vec<String> = c.filter_map(|native| native.because.krate.clone()).collect();
+        let c = candidate.findings.native.iter().filter(|native| native.needs.musl == Musl::C);
+        let mut parts: Vec<&str> = c.filter_map(|native| native.because.krate_name()).collect();
+        parts.dedup();
         let text = if parts.is_empty() {
             format!("{name}: pure Rust")
         } else {
@@ -86,15 +87,19 @@ fn group(
     let mut compiles_c = None;
     for (candidate, _) in members {
         for native in &candidate.findings.native {
-            if matches!(native.musl, Musl::C | Musl::Cxx) {
+            if matches!(native.needs.musl, Musl::C | Musl::Cxx) {
                 compiles_c.get_or_insert_with(|| native.because.clone());
             }
-            for name in &native.apt {
-                let reasons = packages.entry(name.clone()).or_default();
-                if !reasons.contains(&native.because) {
-                    reasons.push(native.because.clone());
-                }
+            let run = native.needs.run.iter().filter(|_| linkage == Linkage::DynamicGnu);
+            for name in native.needs.apt.iter().chain(run).map(String::as_str).chain(cxx(native)) {
+                want(&mut packages, name, &native.because);
             }
+        }
+    }
+    let mut env = settings.workspace.build_env.clone();
+    for native in members.iter().flat_map(|(candidate, _)| &candidate.findings.native) {
+        for (name, value) in &native.needs.env {
+            env.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }
     let c_for_musl = compiles_c.filter(|_| linkage == Linkage::StaticMusl);
@@ -129,12 +134,58 @@ fn group(
         because,
         targets,
         packages: packages.into_iter().map(|(name, because)| Package { name, because }).collect(),
-        env: settings.workspace.build_env.clone(),
+        env,
         cargo_args: cargo_args(members, &compiled, features),
         binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
         crates,
         own_crates,
     })
+}
+
+fn want(packages: &mut BTreeMap<String, Vec<Because>>, name: &str, because: &Because) {
+    let reasons = packages.entry(name.to_owned()).or_default();
+    if !reasons.contains(because) {
+        reasons.push(because.clone());
+    }
+}
+
+/// Packages whose files are read or opened by name at run time.
+pub(super) fn run_packages(native: &[Native]) -> Vec<Package> {
+    let mut packages = BTreeMap::new();
+    for native in native {
+        for name in &native.needs.run {
+            want(&mut packages, name, &native.because);
+        }
+    }
+    packages.into_iter().map(|(name, because)| Package { name, because }).collect()
+}
+
+/// What static linking with musl costs a package's binaries.
+pub(super) fn costs(candidate: &Candidate<'_>) -> Vec<Because> {
+    // The binaries of one package share its graph.
+    let name = &candidate.selected.member.name;
+    let findings = &candidate.findings;
+    let mut costs = Vec::new();
+    if let (Some(threads), None) = (&findings.threads, &findings.allocator) {
+        let text = format!(
+            "{name}: {}, where musl's allocator is slow: give it a `#[global_allocator]`, or say `linkage = \"dynamic-gnu\"`",
+            threads.text
+        );
+        costs.push(Because { text, rule: "musl-allocator".to_owned(), ..threads.clone() });
+    }
+    if let Some(resolver) = &findings.resolver {
+        let text = format!(
+            "{name}: {} with musl's resolver, which asks all name servers at once and reads no nsswitch.conf",
+            resolver.text
+        );
+        costs.push(Because { text, rule: "musl-resolver".to_owned(), ..resolver.clone() });
+    }
+    costs
+}
+
+/// The C++ compiler; the images of Rust bring that of C.
+fn cxx(native: &Native) -> Option<&'static str> {
+    (native.needs.musl == Musl::Cxx).then_some("g++")
 }
 
 /// Packages in a graph, and those of them that lie in local folders.

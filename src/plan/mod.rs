@@ -79,8 +79,11 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
             images::decide(workspace, settings, &context, candidate, (group, groups[group].linkage))
         })
         .collect::<Result<Vec<_>>>()?;
-    for candidate in &candidates {
+    for (candidate, image) in candidates.iter().zip(&images) {
         notes.extend(candidate.findings.unknown.iter().cloned());
+        if groups[image.group].linkage == model::Linkage::StaticMusl {
+            notes.extend(linkage::costs(candidate));
+        }
     }
     notes.sort();
     notes.dedup();

@@ -28,6 +28,28 @@ pub struct Because {
     pub file: Option<String>,
 }
 
+impl Because {
+    /// The crate's name without its version.
+    pub fn krate_name(&self) -> Option<&str> {
+        self.krate.as_deref().and_then(|krate| krate.split(' ').next())
+    }
+
+    /// The line without the crate's version and the source's line: for files that neither a bumped dependency nor an edit
+    /// elsewhere must change.
+    pub fn lasting(&self) -> String {
+        let mut text = self.text.clone();
+        if let (Some(krate), Some(name)) = (&self.krate, self.krate_name()) {
+            text = text.replace(krate.as_str(), name);
+        }
+        if let Some((file, (path, line))) = self.file.as_ref().and_then(|file| Some((file, file.rsplit_once(':')?)))
+            && line.bytes().all(|c| c.is_ascii_digit())
+        {
+            text = text.replace(file.as_str(), path);
+        }
+        text
+    }
+}
+
 /// Everything that will happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

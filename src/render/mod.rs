@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Kind, Result};
 use crate::image_paths::{CA_BUNDLE, ZONEINFO};
 use crate::plan::Plan;
-use crate::plan::model::{IgnoreRule, Linkage};
+use crate::plan::model::{Because, IgnoreRule, Linkage};
 
 /// A file for the user's tree, without the header that `emit` gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn values(plan: &Plan) -> minijinja::Value {
         extra_ca => Serde(extra_ca.clone()),
         extra_ca_index => Serde(extra_ca_index),
         mounts => mounts(plan),
-        sections => Serde(sections),
+        sections => minijinja::Value::from(Serde(&snake_case(serde_json::to_value(sections).unwrap_or_default()))),
         paths => context! { ca_bundle => CA_BUNDLE, zoneinfo => ZONEINFO },
         // A bake file names the Dockerfile relative to the context.
         bake_dockerfile => if plan.context.workspace == "." {
@@ -134,11 +134,16 @@ fn template_plan(plan: &Plan) -> minijinja::Value {
     minijinja::Value::from(Serde(&value))
 }
 
+/// Keys with `_`, and reasons without what changes from day to day.
 fn snake_case(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     // Maps that the user fills keep their keys.
     const VERBATIM: &[&str] = &["env", "labels"];
     match value {
+        Value::Object(map) if map.contains_key("text") && map.contains_key("rule") => {
+            let because: Option<Because> = serde_json::from_value(Value::Object(map)).ok();
+            serde_json::json!({ "text": because.map(|because| because.lasting()).unwrap_or_default() })
+        }
         Value::Object(map) => Value::Object(
             map.into_iter()
                 .map(|(key, value)| {
@@ -166,6 +171,17 @@ fn internal(error: minijinja::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bumped_crate_and_a_moved_line_change_no_file() {
+        let because = Because {
+            text: "a 1.2.3 keeps a database, and b names `/data` (src/main.rs:14)".to_owned(),
+            krate: Some("a 1.2.3".to_owned()),
+            rule: "writable-literal".to_owned(),
+            file: Some("src/main.rs:14".to_owned()),
+        };
+        assert_eq!(because.lasting(), "a keeps a database, and b names `/data` (src/main.rs)");
+    }
 
     #[test]
     fn every_template_is_known() {

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8PathBuf;
 use guppy::graph::cargo::{BuildPlatform, CargoOptions, CargoResolverVersion, CargoSet};
 use guppy::graph::feature::{FeatureSet, StandardFeatures, named_feature_filter};
-use guppy::graph::{DependencyDirection, PackageGraph};
+use guppy::graph::{BuildTargetId, DependencyDirection, PackageGraph};
 use guppy::platform::{Platform, PlatformSpec, TargetFeatures};
 
 use super::{Features, Member};
@@ -20,8 +21,12 @@ pub struct GraphPackage {
     pub version: String,
     /// Its `links` key.
     pub links: Option<String>,
-    /// Whether it has a build script.
-    pub build_script: bool,
+    /// Its build script, absolute.
+    pub build_script: Option<Utf8PathBuf>,
+    /// The names of its build-dependencies in this graph.
+    pub build_dependencies: BTreeSet<String>,
+    /// `[package.metadata.system-deps]`: names of libraries as pkg-config knows them, each with the feature that it hangs on.
+    pub system_libraries: Vec<SystemLibrary>,
     /// Whether it is a member of the workspace or lies in another local folder.
     pub local: bool,
     /// Features that are on where it is compiled for the target; none: it is not.
@@ -40,6 +45,15 @@ impl GraphPackage {
     pub fn has_feature(&self, feature: &str) -> bool {
         [&self.target, &self.host].into_iter().flatten().any(|features| features.contains(feature))
     }
+}
+
+/// A library of the system's that a package's manifest names, as the crate system-deps reads it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SystemLibrary {
+    /// As pkg-config knows it: `glib-2.0`.
+    pub name: String,
+    /// The feature that it hangs on.
+    pub feature: Option<String>,
 }
 
 /// The packages of one build, by name and then by version.
@@ -91,6 +105,11 @@ pub(super) fn resolve(
     }
     let set = CargoSet::new(initials, feature_graph.resolve_none(), &options).map_err(internal)?;
 
+    let on_host: BTreeSet<&str> = set
+        .host_features()
+        .packages_with_features(DependencyDirection::Forward)
+        .map(|list| list.package().name())
+        .collect();
     let mut found: BTreeMap<String, BTreeMap<String, GraphPackage>> = BTreeMap::new();
     for (side, features) in set.all_features() {
         for list in features.packages_with_features(DependencyDirection::Forward) {
@@ -103,7 +122,15 @@ pub(super) fn resolve(
                     name: package.name().to_owned(),
                     version: package.version().to_string(),
                     links: package.links().map(str::to_owned),
-                    build_script: package.has_build_script(),
+                    build_script: package
+                        .build_target(&BuildTargetId::BuildScript)
+                        .map(|target| target.path().to_owned()),
+                    build_dependencies: package
+                        .direct_links()
+                        .filter(|link| link.build().is_present() && on_host.contains(link.to().name()))
+                        .map(|link| link.to().name().to_owned())
+                        .collect(),
+                    system_libraries: system_libraries(package.metadata_table()),
                     local: package.source().is_local(),
                     target: None,
                     host: None,
@@ -117,6 +144,28 @@ pub(super) fn resolve(
     }
     let packages = found.into_iter().map(|(name, versions)| (name, versions.into_values().collect())).collect();
     Ok(BinaryGraph { packages })
+}
+
+/// The tables of `[package.metadata.system-deps]`: `glib = "2.56"`, or `glib = { name = "glib-2.0", feature = "v2" }`; a key
+/// without a `name` has the library's, with `-` for what a key cannot hold as `_`.
+fn system_libraries(metadata: &serde_json::Value) -> Vec<SystemLibrary> {
+    let tables = metadata.get("system-deps").and_then(serde_json::Value::as_object).into_iter().flatten();
+    let mut found: Vec<SystemLibrary> = tables
+        // Conditions such as `cfg(target_os = "windows")` hold tables of their own; Linux's is read as well.
+        .flat_map(|(key, value)| match value.as_object() {
+            Some(inner) if key.starts_with("cfg(") && key.contains("linux") => inner.iter().collect::<Vec<_>>(),
+            Some(_) if key.starts_with("cfg(") => Vec::new(),
+            _ => vec![(key, value)],
+        })
+        .filter(|(_, value)| value["optional"] != true)
+        .map(|(key, value)| SystemLibrary {
+            name: value["name"].as_str().unwrap_or(key).to_owned(),
+            feature: value["feature"].as_str().map(str::to_owned),
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 fn platform(triple: &str) -> Result<PlatformSpec> {

@@ -4,6 +4,7 @@
 mod graph;
 mod metadata;
 mod profiles;
+pub mod scripts;
 mod sources;
 mod toolchain;
 
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use graph::{BinaryGraph, GraphPackage};
+pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
 pub use profiles::CargoProfile;
 pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};

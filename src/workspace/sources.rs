@@ -229,7 +229,7 @@ fn is_cfg_test(attribute: &Group) -> bool {
     text == "cfg(test)" || text == "test" || text.ends_with("::test")
 }
 
-fn string_value(literal: &proc_macro2::Literal) -> Option<String> {
+pub(super) fn string_value(literal: &proc_macro2::Literal) -> Option<String> {
     let text = literal.to_string();
     if !text.contains('"') || text.starts_with('b') {
         return None;

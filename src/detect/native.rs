@@ -1,0 +1,120 @@
+//! What the native parts of a graph need to be compiled and linked: by the table, else by the crate's own build script and
+//! manifest.
+
+use super::rules::{self, Musl, Needs};
+use crate::failure::Result;
+use crate::plan::model::Because;
+use crate::workspace::{BinaryGraph, GraphPackage, Workspace, scripts};
+
+/// A crate with native parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Native {
+    /// What it needs.
+    pub needs: Needs,
+    /// Which crate, which row.
+    pub because: Because,
+}
+
+/// The native parts, and the crates that link something of which nothing is known.
+pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph) -> Result<(Vec<Native>, Vec<Because>)> {
+    let mut found = Vec::new();
+    let mut unknown = Vec::new();
+    let rows = rules::applying(rules::native()?, graph);
+    for (row, package) in &rows {
+        found.push(native(package, row.needs.clone(), format!("native:{}", row.krate), None));
+    }
+    for package in graph.packages() {
+        // A row that does not apply has been looked at: the crate is known to need nothing.
+        if rules::native()?.iter().any(|row| row.krate == package.name) {
+            continue;
+        }
+        let file = package.build_script.as_ref().filter(|_| package.local).map(|path| workspace.relative(path));
+        let before = found.len();
+        let Evidence { needs, unmapped } = evidence(package)?;
+        for (rule, needs) in needs {
+            found.push(native(package, needs, rule, file.clone()));
+        }
+        let nothing = found.len() == before;
+        for library in unmapped {
+            unknown.push(question(package, &format!("asks pkg-config for `{library}`")));
+        }
+        if let (true, Some(links)) = (nothing, &package.links) {
+            unknown.push(question(package, &format!("links `{links}`")));
+        }
+    }
+    found.sort_by(|a, b| a.because.cmp(&b.because));
+    Ok((found, unknown))
+}
+
+fn native(package: &GraphPackage, needs: Needs, rule: String, file: Option<String>) -> Native {
+    let place = file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
+    let text = format!("{} {}{place}", package.spec(), needs.why);
+    Native { because: Because { text, krate: Some(package.spec()), rule, file }, needs }
+}
+
+/// What the user can answer, and how.
+fn question(package: &GraphPackage, what: &str) -> Because {
+    Because {
+        text: format!(
+            "{} {what}, which no rule knows: it is taken to need nothing; if it does, \
+             `packages = [\"LIBRARY-dev\", \"pkg-config\"]` in [workspace.metadata.dockerize] brings it",
+            package.spec()
+        ),
+        krate: Some(package.spec()),
+        rule: "unknown-links".to_owned(),
+        file: None,
+    }
+}
+
+/// What a crate that no row knows tells of itself.
+#[derive(Default)]
+struct Evidence {
+    /// The rule, and what it needs.
+    needs: Vec<(String, Needs)>,
+    /// Libraries that no row maps.
+    unmapped: Vec<String>,
+}
+
+fn evidence(package: &GraphPackage) -> Result<Evidence> {
+    let Evidence { mut needs, mut unmapped } = Evidence::default();
+    let Some(path) = &package.build_script else { return Ok(Evidence::default()) };
+    let facts = scripts::read(path);
+    let uses = |name: &str| {
+        facts.crates.contains(name)
+            && package.build_dependencies.iter().any(|dependency| dependency.replace('-', "_") == name)
+    };
+    for row in rules::scripts()? {
+        let by_crate = row.uses.as_deref().is_none_or(uses);
+        let by_program = row.program.as_ref().is_none_or(|program| package.local && facts.programs.contains(program));
+        if by_crate && by_program && row.cpp.is_none_or(|cpp| cpp == facts.cpp) {
+            let what = row.uses.as_ref().or(row.program.as_ref()).cloned().unwrap_or_default();
+            needs.push((format!("build-script:{what}"), row.needs.clone()));
+        }
+    }
+    // Who can compile it asks pkg-config first and goes on when it is not there, which it is not here.
+    let compiles = needs.iter().any(|(_, needs)| needs.musl >= Musl::C);
+    let asked = facts.libraries.iter().filter(|_| !compiles && uses("pkg_config"));
+    let declared = package
+        .system_libraries
+        .iter()
+        .filter(|_| package.build_dependencies.contains("system-deps"))
+        .filter(|library| library.feature.as_ref().is_none_or(|feature| package.has_feature(feature)))
+        .map(|library| &library.name);
+    for (name, how) in asked.map(|name| (name, "asks pkg-config for")).chain(declared.map(|name| (name, "links"))) {
+        match rules::libraries()?.iter().find(|row| row.name == *name) {
+            Some(row) => needs.push((
+                format!("library:{name}"),
+                Needs {
+                    musl: Musl::System,
+                    apt: vec![row.apt.clone(), "pkg-config".to_owned()],
+                    apk: vec![row.apk.clone(), "pkgconf".to_owned()],
+                    env: std::collections::BTreeMap::new(),
+                    run: Vec::new(),
+                    why: format!("{how} the system's {name}"),
+                },
+            )),
+            None => unmapped.push(name.clone()),
+        }
+    }
+    Ok(Evidence { needs, unmapped })
+}
