@@ -11,7 +11,7 @@ use cargo_dockerize::image::{Layout, verify};
 use cargo_dockerize::measure::{self, ImageReport, Last, Report, Size};
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::{Image, Profile};
-use cargo_dockerize::render;
+use cargo_dockerize::{render, workspace};
 
 use super::{Session, generate};
 use crate::cli::{Build, Common, Format};
@@ -165,10 +165,18 @@ fn request(
         return Err(Failure::new(Kind::Usage, "a whole name is for one image, and several would be built")
             .help("choose one with `--bin NAME`, or pass a tag alone; `--prefix` names the registry"));
     }
+    let revision = workspace::revision(&session.workspace.root)?;
+    let mut arguments = BTreeMap::from([("CARGO_PROFILE".to_owned(), profile.cargo.clone())]);
+    if plan.git.revision.is_some() {
+        arguments.extend(revision.clone());
+    }
+    // A label of the last step: it costs no step its cache.
+    let label = revision.get("GIT_REVISION").map(|id| ("org.opencontainers.image.revision".to_owned(), id.clone()));
     let target = |image: Option<&Image>| Target {
         dockerfile: files.dockerfile.as_ref().map(ToString::to_string),
         tags: image.map(|image| tags(image, args)).unwrap_or_default(),
-        args: BTreeMap::from([("CARGO_PROFILE".to_owned(), profile.cargo.clone())]),
+        args: arguments.clone(),
+        labels: image.and(label.clone()).into_iter().collect(),
         output: image.map_or_else(|| vec!["type=cacheonly".to_owned()], |image| output(image, args, &scratch)),
         platforms: args.platform.clone(),
         network: args.network.clone(),

@@ -42,6 +42,12 @@ fn describe(plan: &Plan) -> Result<String, fmt::Error> {
     if plan.context.path != "." {
         row(&mut text, "context", &format!("{} (the workspace needs what lies beside it)", plan.context.path), None)?;
     }
+    if let Some(because) = &plan.git.revision {
+        row(&mut text, "revision", "as build arguments, after the dependencies", Some(because))?;
+    }
+    if let Some(because) = &plan.git.folder {
+        row(&mut text, "repository", ".git is sent, without its configuration", Some(because))?;
+    }
     for profile in &plan.profiles {
         let title = format!("profile {}", profile.name);
         row(&mut text, &title, &format!("cargo's {}", profile.cargo), profile.because.first())?;
@@ -84,6 +90,9 @@ fn describe_group(text: &mut String, group: &Group) -> fmt::Result {
     }
     for (i, package) in group.packages.iter().enumerate() {
         row(text, if i == 0 { "packages" } else { "" }, &package.name, package.because.first())?;
+    }
+    for (i, because) in group.env_because.iter().enumerate() {
+        row(text, if i == 0 { "environment" } else { "" }, &because.text, None)?;
     }
     row(text, "cargo", &group.cargo_args.join(" "), None)
 }

@@ -4,6 +4,7 @@
 //! build needs, `runtime.toml` for what the program reads and writes.
 
 mod assets;
+mod inputs;
 mod native;
 mod rules;
 mod writable;
@@ -13,8 +14,9 @@ use crate::plan::model::Because;
 use crate::workspace::{BinaryGraph, GraphPackage, Member, Workspace};
 
 pub use assets::AssetFinding;
+pub use inputs::linkers;
 pub use native::Native;
-pub use rules::{Musl, Needs};
+pub use rules::{Git, Musl, Needs};
 use rules::{Need, RuntimeRow};
 
 /// What one binary needs.
@@ -43,10 +45,12 @@ pub struct Findings {
 /// Looks at one member's binary.
 ///
 /// # Errors
-/// A table of rules does not parse: a defect of ours, which a test rules out.
+/// The workspace lacks what its build reads (an empty submodule, sqlx's saved answers).
 pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph) -> Result<Findings> {
     let mut findings = Findings::default();
+    inputs::submodules(workspace, member)?;
     (findings.native, findings.unknown) = native::find(workspace, graph)?;
+    findings.native.extend(inputs::find(workspace, graph)?);
     let mut keeps_files = None;
     for (row, package) in rules::applying(rules::runtime()?, graph) {
         // What only runs while building reads nothing in the image.

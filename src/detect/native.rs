@@ -86,7 +86,9 @@ fn evidence(package: &GraphPackage) -> Result<Evidence> {
     for row in rules::scripts()? {
         let by_crate = row.uses.as_deref().is_none_or(uses);
         let by_program = row.program.as_ref().is_none_or(|program| package.local && facts.programs.contains(program));
-        if by_crate && by_program && row.cpp.is_none_or(|cpp| cpp == facts.cpp) {
+        // What is published has no repository around it.
+        let by_place = package.local || row.needs.git.is_none();
+        if by_crate && by_program && by_place && row.cpp.is_none_or(|cpp| cpp == facts.cpp) {
             let what = row.uses.as_ref().or(row.program.as_ref()).cloned().unwrap_or_default();
             needs.push((format!("build-script:{what}"), row.needs.clone()));
         }
@@ -110,6 +112,7 @@ fn evidence(package: &GraphPackage) -> Result<Evidence> {
                     apk: vec![row.apk.clone(), "pkgconf".to_owned()],
                     env: std::collections::BTreeMap::new(),
                     run: Vec::new(),
+                    git: None,
                     why: format!("{how} the system's {name}"),
                 },
             )),

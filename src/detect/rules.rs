@@ -40,8 +40,21 @@ pub struct Needs {
     /// Packages whose files are read or opened by name at run time.
     #[serde(default)]
     pub run: Vec<String>,
+    /// What it wants of the repository that it lies in.
+    #[serde(default)]
+    pub git: Option<Git>,
     /// A fragment for people: `compiles C`.
     pub why: String,
+}
+
+/// What a build wants of the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Git {
+    /// The revision, which it takes from variables.
+    Revision,
+    /// The folder `.git`.
+    Folder,
 }
 
 /// A row of native.toml.
@@ -102,6 +115,16 @@ pub(super) struct LibraryRow {
     pub apk: String,
 }
 
+/// A row of linkers.toml.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkerRow {
+    pub name: String,
+    pub apt: Vec<String>,
+    #[allow(dead_code, reason = "for bases of Alpine")]
+    pub apk: Vec<String>,
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct When {
@@ -160,6 +183,11 @@ pub(super) fn scripts() -> Result<&'static [ScriptRow]> {
 pub(super) fn libraries() -> Result<&'static [LibraryRow]> {
     static TABLE: Cell<LibraryRow> = OnceLock::new();
     parsed(&TABLE, "libraries.toml", include_str!("libraries.toml"))
+}
+
+pub(super) fn linkers() -> Result<&'static [LinkerRow]> {
+    static TABLE: Cell<LinkerRow> = OnceLock::new();
+    parsed(&TABLE, "linkers.toml", include_str!("linkers.toml"))
 }
 
 fn parsed<T: DeserializeOwned>(table: &'static Cell<T>, name: &str, text: &str) -> Result<&'static [T]> {
@@ -230,7 +258,7 @@ mod tests {
     /// `deny_unknown_fields` and `flatten` do not go together.
     #[test]
     fn rows_have_no_key_that_nobody_reads() {
-        let keys = ["apk", "apt", "cpp", "crate", "env", "lab", "musl", "program", "run", "uses", "when", "why"];
+        let keys = ["apk", "apt", "cpp", "crate", "env", "git", "lab", "musl", "program", "run", "uses", "when", "why"];
         for text in [include_str!("native.toml"), include_str!("build-scripts.toml")] {
             let table: Table<toml::Table> = toml::from_str(text).unwrap();
             for row in table.row {

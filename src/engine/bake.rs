@@ -41,6 +41,9 @@ pub struct Target {
     /// Build arguments.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, String>,
+    /// Labels besides the Dockerfile's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Where the result goes.
     pub output: Vec<String>,
     /// Platforms.

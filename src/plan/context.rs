@@ -3,11 +3,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::WORKDIR;
-use super::model::{Context, Files};
+use super::model::{Context, Files, Git};
 use crate::config::Settings;
 use crate::workspace::{Workspace, relative};
 
-pub(super) fn decide(workspace: &Workspace) -> Context {
+pub(super) fn decide(workspace: &Workspace, git: &Git) -> Context {
     let mut folder = workspace.root.clone();
     // A build script may watch anything; only what the compiler itself must read moves the context.
     let included = workspace
@@ -16,7 +16,10 @@ pub(super) fn decide(workspace: &Workspace) -> Context {
         .flat_map(|member| &member.sources.inputs)
         .filter(|input| input.how != "rerun-if-changed" && input.path.exists())
         .filter_map(|input| input.path.parent());
-    for needed in workspace.local.iter().map(Utf8PathBuf::as_path).chain(included) {
+    let vendored = &workspace.cargo_config.vendored;
+    let local = workspace.local.iter().chain(vendored).map(Utf8PathBuf::as_path);
+    let repository = workspace.repository.as_deref().filter(|_| git.folder.is_some());
+    for needed in local.chain(included).chain(repository) {
         folder = common(&folder, needed);
     }
     let shown = |path: Utf8PathBuf| if path.as_str().is_empty() { ".".to_owned() } else { path.into_string() };
@@ -24,7 +27,7 @@ pub(super) fn decide(workspace: &Workspace) -> Context {
         path: shown(relative(&workspace.root, &folder)),
         workspace: shown(relative(&folder, &workspace.root)),
         workdir: WORKDIR.to_owned(),
-        local: workspace.local.iter().map(|path| shown(relative(&folder, path))).collect(),
+        local: workspace.local.iter().chain(vendored).map(|path| shown(relative(&folder, path))).collect(),
     }
 }
 

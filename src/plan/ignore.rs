@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
 
-use super::model::{Because, Context, IgnoreRule};
+use super::model::{Because, Context, Git, IgnoreRule};
 use crate::config::Settings;
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{Workspace, normal, relative};
@@ -12,6 +12,8 @@ use crate::workspace::{Workspace, normal, relative};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Source {
+    /// In `.git`, where that is sent.
+    git: Vec<String>,
     section: Vec<Section>,
 }
 
@@ -26,7 +28,12 @@ struct Section {
     here: bool,
 }
 
-pub(super) fn decide(workspace: &Workspace, settings: &Settings, context: &Context) -> Result<Vec<IgnoreRule>> {
+pub(super) fn decide(
+    workspace: &Workspace,
+    settings: &Settings,
+    context: &Context,
+    git: &Git,
+) -> Result<Vec<IgnoreRule>> {
     let source: Source = toml::from_str(include_str!("ignore.toml")).map_err(internal)?;
     let rule = |pattern: String, section: &str| IgnoreRule { pattern, section: section.to_owned(), because: None };
     let mut rules = Vec::new();
@@ -54,6 +61,12 @@ pub(super) fn decide(workspace: &Workspace, settings: &Settings, context: &Conte
         }
     }
     rules.extend(kept);
+    if let (Some(because), Some(top)) = (&git.folder, &workspace.repository) {
+        let folder = relative(&normal(&workspace.root.join(&context.path)), &top.join(".git"));
+        let section = "The repository, without what it keeps to itself";
+        rules.push(IgnoreRule { because: Some(because.clone()), ..rule(format!("!{folder}"), section) });
+        rules.extend(source.git.iter().map(|private| rule(format!("{folder}/{private}"), section)));
+    }
     Ok(rules)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Candidate;
 use super::model::{Because, Group, Linkage, Package, Target};
 use crate::config::Settings;
-use crate::detect::{Musl, Native};
+use crate::detect::{self, Musl, Native};
 use crate::failure::Result;
 use crate::workspace::{BinaryGraph, Features, Member, Workspace};
 
@@ -97,9 +97,19 @@ fn group(
         }
     }
     let mut env = settings.workspace.build_env.clone();
+    let mut env_because = Vec::new();
     for native in members.iter().flat_map(|(candidate, _)| &candidate.findings.native) {
+        if !native.needs.env.is_empty() && !env_because.contains(&native.because) {
+            env_because.push(native.because.clone());
+        }
         for (name, value) in &native.needs.env {
             env.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    // The host's architecture stands for all of them.
+    for linker in detect::linkers(workspace, &triple("x86_64"))? {
+        for name in &linker.needs.apt {
+            want(&mut packages, name, &linker.because);
         }
     }
     let c_for_musl = compiles_c.filter(|_| linkage == Linkage::StaticMusl);
@@ -135,6 +145,7 @@ fn group(
         targets,
         packages: packages.into_iter().map(|(name, because)| Package { name, because }).collect(),
         env,
+        env_because,
         cargo_args: cargo_args(members, &compiled, features),
         binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
         crates,

@@ -1,6 +1,7 @@
 //! The only place that decides: facts, findings and the user's settings in, a [`Plan`] out.
 
 mod context;
+mod git;
 mod ignore;
 mod images;
 mod linkage;
@@ -68,7 +69,8 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         })
         .collect::<Result<Vec<_>>>()?;
 
-    let context = context::decide(workspace);
+    let git = git::decide(workspace, &candidates, &mut notes);
+    let context = context::decide(workspace, &git);
     let files = context::files(settings, &context);
     let toolchain = toolchain::decide(workspace, settings, &mut notes);
     let (groups, of_group) = linkage::groups(workspace, settings, &features, &candidates)?;
@@ -87,7 +89,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     }
     notes.sort();
     notes.dedup();
-    let ignore = ignore::decide(workspace, settings, &context)?;
+    let ignore = ignore::decide(workspace, settings, &context, &git)?;
     Ok(Plan {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -106,6 +108,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         // Where one binary needs the system's libraries, so may the tests of its package.
         test: TestStage { group: groups.len() - 1, cargo_args: vec!["--workspace".to_owned()] },
         context,
+        git,
         files,
         toolchain,
         groups,

@@ -62,6 +62,8 @@ pub struct Plan {
     pub workspace: Summary,
     /// What is sent to the engine, and from where.
     pub context: Context,
+    /// What the build gets of the repository.
+    pub git: Git,
     /// Where the generated files go.
     pub files: Files,
     /// The frontend of the `# syntax=` line; none: the engine's own.
@@ -106,8 +108,19 @@ pub struct Context {
     pub workspace: String,
     /// Where the context lies in the build stages.
     pub workdir: String,
-    /// Folders of path dependencies that are not members, relative to the context: they are needed before the sources.
+    /// Folders of path dependencies that are not members, and of vendored packages, relative to the context: they are needed
+    /// before the sources.
     pub local: Vec<String>,
+}
+
+/// What the build gets of the repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Git {
+    /// Who takes the revision from variables: it comes as build arguments, after the dependencies.
+    pub revision: Option<Because>,
+    /// Who reads the folder `.git`: it is in the context.
+    pub folder: Option<Because>,
 }
 
 /// Where the generated files go, relative to the workspace's root.
@@ -178,6 +191,8 @@ pub struct Group {
     pub packages: Vec<Package>,
     /// Environment of cook and build alike.
     pub env: BTreeMap<String, String>,
+    /// Why that environment is not empty, besides what the metadata says.
+    pub env_because: Vec<Because>,
     /// Arguments that cook and build share, after `--locked`: `--package api --bin api --features …`.
     pub cargo_args: Vec<String>,
     /// The binaries' names.

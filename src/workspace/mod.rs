@@ -1,9 +1,11 @@
 //! Facts about a Cargo workspace, without opinions: packages, binaries, the resolved graph of each binary, the toolchain
 //! file, the profiles, and what the sources name. Nothing here knows what an image is.
 
+mod cargo_config;
 mod graph;
 mod metadata;
 mod profiles;
+mod repository;
 pub mod scripts;
 mod sources;
 mod toolchain;
@@ -12,8 +14,10 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use cargo_config::{CargoConfig, Link, home_registries};
 pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
 pub use profiles::CargoProfile;
+pub use repository::revision;
 pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};
 pub use toolchain::ToolchainFile;
@@ -63,6 +67,10 @@ pub struct Workspace {
     pub target_dir: Utf8PathBuf,
     /// `[alias]` names that run a member, from `.cargo/config.toml`: their packages are tools of the developers.
     pub alias_packages: BTreeMap<String, String>,
+    /// What the workspace's `.cargo/config.toml` says of builds.
+    pub cargo_config: CargoConfig,
+    /// The folder of the repository that it lies in: the nearest with a `.git`.
+    pub repository: Option<Utf8PathBuf>,
     graph: guppy::graph::PackageGraph,
 }
 
@@ -123,6 +131,7 @@ impl Workspace {
             .collect();
         local.sort();
         local.dedup();
+        let repository = root.ancestors().find(|folder| folder.join(".git").exists()).map(Utf8Path::to_owned);
         let name = root_package(&members, &root).map(|member| member.name.clone());
         Ok(Self {
             // Not the folder's name: another clone lies in another folder, and its files must be the same.
@@ -130,6 +139,8 @@ impl Workspace {
             toolchain: toolchain::read(&root)?,
             profiles: profiles::read(&manifest),
             target_dir: graph.workspace().target_directory().to_owned(),
+            cargo_config: cargo_config::read(&root, repository.as_deref().unwrap_or(&root)),
+            repository,
             alias_packages: metadata::alias_packages(&root),
             manifest,
             members,

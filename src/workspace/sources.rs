@@ -3,6 +3,8 @@
 //! The language's own lexer reads them, so that a path in a comment is no path and an escape is an escape. Macros are not
 //! expanded and constants not followed: what is found is evidence, and each piece carries its place.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
@@ -24,6 +26,8 @@ pub struct SourceFacts {
     pub inputs: Vec<Input>,
     /// String literals of the program (not of tests, nor of the build script) that could be paths.
     pub literals: Vec<Literal>,
+    /// Macros that are called, by name, each with the file and the line of its first call.
+    pub macros: BTreeMap<String, (Utf8PathBuf, usize)>,
 }
 
 /// A file or folder that the build reads.
@@ -106,6 +110,8 @@ impl File<'_> {
                         let embeds =
                             name.as_deref().is_some_and(|name| EMBEDS.contains(&name)) || is_folder_attribute(group);
                         if let Some(name) = name {
+                            let place = || (self.path.to_owned(), group.span().start().line);
+                            self.facts.macros.entry(name.clone()).or_insert_with(place);
                             self.include(&name, group);
                         }
                         let attribute = group.delimiter() == Delimiter::Bracket && ends_with(&trees[..i], '#');

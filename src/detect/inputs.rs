@@ -1,0 +1,152 @@
+//! What the build needs besides the crates' native parts: what `.cargo/config.toml` names, what macros and build scripts
+//! expect of the place where they run.
+
+use std::collections::BTreeMap;
+
+use super::native::Native;
+use super::rules::{self, Musl, Needs};
+use crate::failure::{Failure, Kind, Result};
+use crate::plan::model::Because;
+use crate::workspace::{BinaryGraph, Member, Workspace};
+
+/// sqlx's macros that ask a database while the program is compiled.
+const SQLX: &[&str] = &[
+    "query",
+    "query_as",
+    "query_scalar",
+    "query_file",
+    "query_file_as",
+    "query_file_scalar",
+    "query_unchecked",
+    "query_as_unchecked",
+    "query_scalar_unchecked",
+    "query_file_unchecked",
+    "query_file_as_unchecked",
+    "query_file_scalar_unchecked",
+];
+
+/// What is needed whatever the target is.
+pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph) -> Result<Vec<Native>> {
+    let mut found = Vec::new();
+    let config = &workspace.cargo_config;
+    for (variable, wrapper) in &config.wrappers {
+        let why = format!("wraps rustc in {wrapper}, which stays out of the image's build");
+        found.push(config_says(workspace, &why, [], [(variable.as_str(), "")]));
+    }
+    if config.offline && config.vendored.is_empty() {
+        found.push(config_says(workspace, "is offline, which the build is not", [], [("CARGO_NET_OFFLINE", "false")]));
+    }
+    if config.git_cli {
+        found.push(config_says(workspace, "fetches with git", ["git"], []));
+    }
+    sqlx(workspace, graph, &mut found)?;
+    Ok(found)
+}
+
+/// The linkers that `.cargo/config.toml` names for a target.
+///
+/// # Errors
+/// Debian does not have one of them.
+pub fn linkers(workspace: &Workspace, triple: &str) -> Result<Vec<Native>> {
+    let mut found: Vec<Native> = Vec::new();
+    // Build scripts and macros are linked for the host, with the host's linker; the flags are not theirs.
+    let host = triple.replace("-musl", "-gnu");
+    for link in &workspace.cargo_config.link {
+        let linker = link.linker.as_deref().filter(|_| link.applies(triple) || link.applies(&host));
+        let fuse = link.fuse_ld().filter(|_| link.applies(triple));
+        for name in linker.into_iter().chain(fuse) {
+            let Some(row) = rules::linkers()?.iter().find(|row| row.name == name) else {
+                return Err(Failure::new(
+                    Kind::Workspace,
+                    format!("`{}` links with `{name}`, which Debian does not have", workspace.cargo_config.file),
+                )
+                .help(
+                    "name a linker that it has (mold, lld) there; or move the setting into your own \
+                     ~/.cargo/config.toml, which stays on this machine",
+                ));
+            };
+            found.push(config_says(workspace, &format!("links with {name}"), row.apt.iter().map(String::as_str), []));
+        }
+    }
+    Ok(found)
+}
+
+fn config_says<'a>(
+    workspace: &Workspace,
+    why: &str,
+    apt: impl IntoIterator<Item = &'a str>,
+    env: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Native {
+    let file = &workspace.cargo_config.file;
+    let apt: Vec<String> = apt.into_iter().map(str::to_owned).collect();
+    let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let needs = Needs { musl: Musl::None, apk: apt.clone(), apt, env, run: Vec::new(), git: None, why: why.to_owned() };
+    let because = Because {
+        text: format!("{file} {why}"),
+        krate: None,
+        rule: "cargo-config".to_owned(),
+        file: Some(file.clone()),
+    };
+    Native { needs, because }
+}
+
+/// sqlx's macros ask the database, or the answers that were saved in `.sqlx`.
+fn sqlx(workspace: &Workspace, graph: &BinaryGraph, found: &mut Vec<Native>) -> Result<()> {
+    let Some(package) = graph.find("sqlx-macros").first() else { return Ok(()) };
+    let uses = |member: &&Member| !graph.find(&member.name).is_empty();
+    let asked = workspace.members.iter().filter(uses).find_map(|member| {
+        let (name, place) = member.sources.macros.iter().find(|(name, _)| SQLX.contains(&name.as_str()))?;
+        Some((member, name, format!("{}:{}", workspace.relative(&place.0), place.1)))
+    });
+    let Some((member, name, place)) = asked else { return Ok(()) };
+    let folders = [&workspace.root, &member.dir];
+    let Some(saved) = folders.into_iter().map(|folder| folder.join(".sqlx")).find(|folder| folder.is_dir()) else {
+        return Err(Failure::new(
+            Kind::Workspace,
+            format!(
+                "{} asks a database while it is compiled (`{name}!` in {place}), and there is none in a build",
+                member.name
+            ),
+        )
+        .help("run `cargo sqlx prepare --workspace` with your database at hand, and commit the folder .sqlx"));
+    };
+    let file = workspace.relative(&saved);
+    let because = Because {
+        text: format!("{} compiles `{name}!` with the answers in {file} ({place})", member.name),
+        krate: Some(package.spec()),
+        rule: "sqlx-offline".to_owned(),
+        file: Some(file),
+    };
+    let env = BTreeMap::from([("SQLX_OFFLINE".to_owned(), "true".to_owned())]);
+    let needs = Needs {
+        musl: Musl::None,
+        apt: Vec::new(),
+        apk: Vec::new(),
+        env,
+        run: Vec::new(),
+        git: None,
+        why: String::new(),
+    };
+    found.push(Native { needs, because });
+    Ok(())
+}
+
+/// Submodules that were not fetched: a member's, whose build needs what is in them.
+pub(super) fn submodules(workspace: &Workspace, member: &Member) -> Result<()> {
+    let Some(top) = &workspace.repository else { return Ok(()) };
+    let Ok(text) = fs_err::read_to_string(top.join(".gitmodules")) else { return Ok(()) };
+    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
+    for path in paths.map(str::trim) {
+        let folder = top.join(path);
+        let empty = fs_err::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
+        let named = || member.sources.inputs.iter().any(|input| input.path.starts_with(&folder));
+        if empty && (folder.starts_with(&member.dir) || named()) {
+            return Err(Failure::new(
+                Kind::Workspace,
+                format!("the submodule `{path}` is empty, and it is a part of {}", member.name),
+            )
+            .help("run `git submodule update --init --recursive`"));
+        }
+    }
+    Ok(())
+}
