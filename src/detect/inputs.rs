@@ -26,8 +26,9 @@ const SQLX: &[&str] = &[
 ];
 
 /// What is needed whatever the target is.
-pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph) -> Result<Vec<Native>> {
+pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph, native: &[Native]) -> Result<Vec<Native>> {
     let mut found = Vec::new();
+    well_known_messages(workspace, graph, native, &mut found);
     let config = &workspace.cargo_config;
     for (variable, wrapper) in &config.wrappers {
         let why = format!("wraps rustc in {wrapper}, which stays out of the image's build");
@@ -88,6 +89,33 @@ fn config_says<'a>(
         file: Some(file.clone()),
     };
     Native { needs, because }
+}
+
+/// protoc without the messages that it calls well known, which Debian packs apart, is enough for most.
+fn well_known_messages(workspace: &Workspace, graph: &BinaryGraph, native: &[Native], found: &mut Vec<Native>) {
+    let Some(protoc) = native.iter().find(|native| native.needs.apt.iter().any(|name| name == "protobuf-compiler"))
+    else {
+        return;
+    };
+    let mut importing = workspace.members.iter().filter(|member| !graph.find(&member.name).is_empty());
+    let Some(file) = importing.find_map(|member| member.sources.well_known_messages.first()) else { return };
+    let file = workspace.relative(file);
+    let because = Because {
+        text: format!("{file} imports google/protobuf"),
+        krate: protoc.because.krate.clone(),
+        rule: "well-known-messages".to_owned(),
+        file: Some(file),
+    };
+    let needs = Needs {
+        musl: Musl::None,
+        apt: vec!["libprotobuf-dev".to_owned()],
+        apk: vec!["protobuf-dev".to_owned()],
+        env: BTreeMap::new(),
+        run: Vec::new(),
+        git: None,
+        why: String::new(),
+    };
+    found.push(Native { needs, because });
 }
 
 /// sqlx's macros ask the database, or the answers that were saved in `.sqlx`.

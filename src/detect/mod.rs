@@ -50,7 +50,8 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph) -> Re
     let mut findings = Findings::default();
     inputs::submodules(workspace, member)?;
     (findings.native, findings.unknown) = native::find(workspace, graph)?;
-    findings.native.extend(inputs::find(workspace, graph)?);
+    let inputs = inputs::find(workspace, graph, &findings.native)?;
+    findings.native.extend(inputs);
     let mut keeps_files = None;
     for (row, package) in rules::applying(rules::runtime()?, graph) {
         // What only runs while building reads nothing in the image.

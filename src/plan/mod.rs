@@ -153,13 +153,13 @@ fn profiles(workspace: &Workspace, settings: &Settings) -> Result<Vec<Profile>> 
 }
 
 fn caches() -> Vec<CacheMount> {
-    // Cargo's own lock lies beside these folders and so not in the mount: without `locked` two builds would unpack one
-    // crate into one place at once.
+    // Cargo's own lock lies beside these folders; the Dockerfile links it into the first, so that builds at the same time
+    // take turns at unpacking and not for as long as they compile, which `locked` mounts would mean.
     ["registry", "git"]
         .map(|name| CacheMount {
             id: format!("cargo-{name}"),
             target: format!("/usr/local/cargo/{name}"),
-            sharing: "locked".to_owned(),
+            sharing: "shared".to_owned(),
             because: "downloads survive a changed lock file, and never become a layer".to_owned(),
         })
         .into()

@@ -78,6 +78,8 @@ fn command(query: &Query) -> Command {
         "--color",
         "never",
     ]);
+    // Nothing is compiled, so a compiler's wrapper need not be on this machine.
+    command = command.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
     for platform in PLATFORMS {
         command = command.args(["--filter-platform", platform]);
     }

@@ -28,6 +28,8 @@ pub struct SourceFacts {
     pub literals: Vec<Literal>,
     /// Macros that are called, by name, each with the file and the line of its first call.
     pub macros: BTreeMap<String, (Utf8PathBuf, usize)>,
+    /// `.proto` files that import the messages which protoc itself brings (`google/protobuf/…`).
+    pub well_known_messages: Vec<Utf8PathBuf>,
 }
 
 /// A file or folder that the build reads.
@@ -65,11 +67,17 @@ pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
     for entry in walk.flatten() {
         let Some(path) = Utf8Path::from_path(entry.path()) else { continue };
         let fits = entry.metadata().is_ok_and(|metadata| metadata.len() <= LARGEST);
-        if !entry.file_type().is_file() || path.extension() != Some("rs") || !fits {
+        if !entry.file_type().is_file() || !matches!(path.extension(), Some("rs" | "proto")) || !fits {
             continue;
         }
         // What cannot be read or lexed is for the compiler to complain about.
         let Ok(text) = fs_err::read_to_string(path) else { continue };
+        if path.extension() == Some("proto") {
+            if text.contains("\"google/protobuf/") {
+                facts.well_known_messages.push(path.to_owned());
+            }
+            continue;
+        }
         let Ok(tokens) = text.parse::<TokenStream>() else { continue };
         let mut file = File { package, path, program: is_program(package, path), facts: &mut facts };
         file.walk(tokens);

@@ -7,6 +7,7 @@
 
 mod caching;
 mod example;
+mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
@@ -32,6 +33,13 @@ fn main() {
         ("secrets and ballast stay out of the context, and what is compiled in stays in", world::context),
         ("plain docker build, without this tool", world::plain_docker),
         ("every generated Dockerfile passes the engine's own check", world::call_check),
+        ("a C++ dependency", shapes::cxx),
+        ("bindgen", shapes::bindgen),
+        ("protoc, with the well-known messages", shapes::protoc),
+        ("sqlx, with saved answers", shapes::sqlx),
+        ("a build script that asks git, below the repository's root", shapes::git),
+        ("a linker and a wrapper in .cargo/config.toml", shapes::mold),
+        ("vendored sources", shapes::vendored),
         ("ripgrep", world::ripgrep),
         ("miniserve", world::miniserve),
     ];

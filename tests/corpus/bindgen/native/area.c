@@ -1,0 +1,3 @@
+#include "area.h"
+
+uint32_t area(uint32_t width, uint32_t height) { return width * height; }

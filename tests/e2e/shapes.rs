@@ -1,0 +1,89 @@
+//! Shapes that builds trip over: other languages, generators, saved answers, repositories, linkers, vendored sources.
+
+use camino::Utf8Path;
+
+use crate::support::Tree;
+use crate::tool;
+
+/// Sets it up with no edit, builds it, runs it; its linkage as the image's check says it.
+fn runs(folder: &Utf8Path, image: &str, says: &str) -> String {
+    tool::init(folder);
+    built(folder, image, says)
+}
+
+fn built(folder: &Utf8Path, image: &str, says: &str) -> String {
+    let report = tool::build(folder, &[]);
+    assert_eq!(tool::run_image(image, &[], &[]), format!("{says}\n"));
+    tool::docker(&["image", "rm", "--force", image]);
+    report.images[0].checks[0].text.clone()
+}
+
+pub fn cxx() {
+    let linkage = runs(Tree::copy("tests/corpus/cxx").path(), "plus", "sorted in C++: 7");
+    assert!(linkage.starts_with("every shared library for "), "{linkage}");
+}
+
+pub fn bindgen() {
+    let linkage = runs(Tree::copy("tests/corpus/bindgen").path(), "bound", "area in C: 42");
+    assert!(linkage.starts_with("static for "), "{linkage}");
+}
+
+pub fn protoc() {
+    runs(Tree::copy("tests/corpus/protoc").path(), "message", "event of 12 bytes");
+}
+
+pub fn sqlx() {
+    let linkage = runs(Tree::copy("tests/corpus/sqlx").path(), "asks", "answer: 42");
+    assert!(linkage.starts_with("static for "), "{linkage}");
+}
+
+pub fn mold() {
+    runs(Tree::copy("tests/corpus/mold").path(), "molded", "linked by mold");
+}
+
+/// The workspace lies in a folder of its repository, whose configuration holds a credential.
+pub fn git() {
+    let dir = assert_fs::TempDir::new().unwrap();
+    let top = Utf8Path::from_path(dir.path()).unwrap();
+    let folder = top.join("service");
+    tool::program(top, "cp", &["--recursive", Tree::copy("tests/corpus/git").path().as_str(), folder.as_str()]);
+    fs_err::write(top.join("left-out.md"), "a file of the repository that the context leaves out\n").unwrap();
+    tool::init(&folder);
+    let git = |args: &[&str]| {
+        let who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
+        tool::program(top, "git", &[&who, args].concat())
+    };
+    git(&["init", "--quiet"]);
+    git(&["config", "http.extraheader", "AUTHORIZATION: basic c2VjcmV0"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "first"]);
+    let head = git(&["rev-parse", "HEAD"]).trim().to_owned();
+    // `init` came before there was a repository: the files are made anew, and committed.
+    tool::dockerize(&folder, &["generate"]);
+    git(&["commit", "--quiet", "--all", "--amend", "--message", "second"]);
+    let amended = git(&["rev-parse", "HEAD"]).trim().to_owned();
+    assert_ne!(head, amended);
+    built(&folder, "revision", &format!("revision {amended}"));
+
+    let target = ["buildx", "build", "--quiet", "--load", "--target", "builder", "--tag", "dockerize-e2e-git:1"];
+    let file = folder.join("Dockerfile");
+    tool::docker(&[&target[..], &["--file", file.as_str(), top.as_str()]].concat());
+    let find = ["find", "/app/.git", "-name", "config", "-o", "-name", "HEAD"];
+    let found = tool::run_image("dockerize-e2e-git:1", &[], &find);
+    assert_eq!(found.trim(), "/app/.git/HEAD", "and no configuration");
+}
+
+pub fn vendored() {
+    let dir = assert_fs::TempDir::new().unwrap();
+    let root = Utf8Path::from_path(dir.path()).unwrap();
+    let manifest = "[package]\nname = \"vendored\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\nitoa = \"1\"\n";
+    let main = "fn main() {\n    println!(\"{}\", itoa::Buffer::new().format(7));\n}\n";
+    fs_err::create_dir_all(root.join("src")).unwrap();
+    fs_err::create_dir_all(root.join(".cargo")).unwrap();
+    fs_err::write(root.join("Cargo.toml"), manifest).unwrap();
+    fs_err::write(root.join("src/main.rs"), main).unwrap();
+    let config = tool::program(root, "cargo", &["vendor", "--quiet"]);
+    let offline = "\n[net]\noffline = true\n";
+    fs_err::write(root.join(".cargo/config.toml"), config + offline).unwrap();
+    runs(root, "vendored", "7");
+}
