@@ -51,10 +51,22 @@ pub struct Command {
     pub args: Vec<String>,
     /// Environment added to ours.
     pub env: Vec<(String, String)>,
+    /// Environment that nobody may see: it is in no line that is shown, nor in what `Debug` prints.
+    secret: Vec<(String, Hidden)>,
     /// The folder that it runs in; none: ours.
     pub cwd: Option<Utf8PathBuf>,
     /// What it is for, a lowercase fragment: `read the workspace's metadata`.
     pub why: String,
+}
+
+/// A value that is not printed.
+#[derive(Clone, PartialEq, Eq)]
+struct Hidden(String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("…")
+    }
 }
 
 /// Which of the child's two outputs a line came from.
@@ -80,7 +92,14 @@ pub struct Output {
 impl Command {
     /// A command and what it is for.
     pub fn new(program: impl Into<OsString>, why: impl Into<String>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), cwd: None, why: why.into() }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            secret: Vec::new(),
+            cwd: None,
+            why: why.into(),
+        }
     }
 
     /// Adds one argument.
@@ -101,6 +120,13 @@ impl Command {
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a variable that is not shown with the command.
+    #[must_use]
+    pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.secret.push((name.into(), Hidden(value.into())));
         self
     }
 
@@ -186,6 +212,7 @@ impl Command {
     fn spawn(&self) -> Result<Child> {
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.envs(self.secret.iter().map(|(name, Hidden(value))| (name, value)));
         if let Some(cwd) = &self.cwd {
             command.current_dir(cwd);
         }

@@ -24,7 +24,7 @@ pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
     let images = images(&plan, args)?;
     let scratch = session.workspace.target_dir.join("dockerize");
     let files = files(&session, &plan, &scratch, (common, args), shell)?;
-    let request = request(&session, &plan, (profile, &images), args, &files, scratch.clone())?;
+    let request = request(&session, &plan, (profile, &images), args, (&files, scratch.clone()), shell)?;
     if args.dry_run {
         return dry_run(&request);
     }
@@ -158,8 +158,8 @@ fn request(
     plan: &Plan,
     (profile, images): (&Profile, &[&Image]),
     args: &Build,
-    files: &Files,
-    scratch: Utf8PathBuf,
+    (files, scratch): (&Files, Utf8PathBuf),
+    shell: Shell,
 ) -> Result<Request> {
     if args.tag.iter().any(|tag| tag.contains(['/', ':'])) && images.len() != 1 {
         return Err(Failure::new(Kind::Usage, "a whole name is for one image, and several would be built")
@@ -172,10 +172,16 @@ fn request(
     }
     // A label of the last step: it costs no step its cache.
     let label = revision.get("GIT_REVISION").map(|id| ("org.opencontainers.image.revision".to_owned(), id.clone()));
+    let provided = engine::gather(&plan.secrets)?;
+    for missing in &provided.missing {
+        shell.warn(missing);
+    }
     let target = |image: Option<&Image>| Target {
         dockerfile: files.dockerfile.as_ref().map(ToString::to_string),
         tags: image.map(|image| tags(image, args)).unwrap_or_default(),
         args: arguments.clone(),
+        secret: provided.secrets.clone(),
+        ssh: provided.ssh.clone(),
         labels: image.and(label.clone()).into_iter().collect(),
         output: image.map_or_else(|| vec!["type=cacheonly".to_owned()], |image| output(image, args, &scratch)),
         platforms: args.platform.clone(),
@@ -189,11 +195,12 @@ fn request(
         images.iter().map(|image| (image.stage.clone(), target(Some(image)))).collect()
     };
     let root = session.workspace.root.clone();
-    let mut reads = Vec::new();
+    let mut reads = provided.files.clone();
     if plan.context.path != "." {
         reads.push(root.join(&plan.context.path).canonicalize_utf8().unwrap_or_else(|_| root.clone()));
     }
-    Ok(Request { root, file: files.bake.clone(), scratch, targets, reads, builder: args.builder.clone() })
+    let (file, builder) = (files.bake.clone(), args.builder.clone());
+    Ok(Request { root, file, scratch, targets, reads, builder, secret_env: provided.env })
 }
 
 fn tags(image: &Image, args: &Build) -> Vec<String> {

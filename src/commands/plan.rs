@@ -48,6 +48,9 @@ fn describe(plan: &Plan) -> Result<String, fmt::Error> {
     if let Some(because) = &plan.git.folder {
         row(&mut text, "repository", ".git is sent, without its configuration", Some(because))?;
     }
+    for secret in &plan.secrets {
+        row(&mut text, "secret", &format!("{}, as a mount of the steps that fetch", secret.id), Some(&secret.because))?;
+    }
     for profile in &plan.profiles {
         let title = format!("profile {}", profile.name);
         row(&mut text, &title, &format!("cargo's {}", profile.cargo), profile.because.first())?;

@@ -27,6 +27,8 @@ pub struct Request {
     pub reads: Vec<Utf8PathBuf>,
     /// The builder, where it is not the current one.
     pub builder: Option<String>,
+    /// The environment that its secrets read; the values are secret.
+    pub secret_env: Vec<(String, String)>,
 }
 
 /// What differs from the bake file for one target. Bake's own names.
@@ -44,6 +46,12 @@ pub struct Target {
     /// Labels besides the Dockerfile's.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Secrets, by where their values come from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secret: Vec<String>,
+    /// Agents.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ssh: Vec<String>,
     /// Where the result goes.
     pub output: Vec<String>,
     /// Platforms.
@@ -100,6 +108,9 @@ impl Request {
         if engine.buildx >= ENTITLEMENTS {
             command = command.args(self.entitlements());
         }
+        for (name, value) in &self.secret_env {
+            command = command.secret(name, value);
+        }
         // BuildKit colours nothing in rawjson; the variable keeps buildx's own notes plain.
         command.args(["--progress", "rawjson"]).args(self.targets.keys().cloned()).env("NO_COLOR", "1").cwd(&self.root)
     }
@@ -112,6 +123,9 @@ impl Request {
         allowed.extend(self.reads.iter().map(|path| format!("--allow=fs.read={path}")));
         if self.targets.values().any(|target| target.network.as_deref() == Some("host")) {
             allowed.push("--allow=network.host".to_owned());
+        }
+        if self.targets.values().any(|target| !target.ssh.is_empty()) {
+            allowed.push("--allow=ssh".to_owned());
         }
         allowed
     }

@@ -7,6 +7,7 @@ mod progress;
 mod rawjson;
 pub mod record;
 mod save;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -18,6 +19,7 @@ pub use probe::{Engine, probe};
 pub(crate) use progress::instruction;
 pub use progress::{Reporter, Style};
 pub use rawjson::{Event, Recorder};
+pub use secrets::{Provided, gather};
 
 use crate::exec::Stream;
 use crate::failure::{Failure, Kind, Result};

@@ -6,6 +6,7 @@ mod ignore;
 mod images;
 mod linkage;
 pub mod model;
+mod secrets;
 mod select;
 mod toolchain;
 
@@ -73,7 +74,11 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let context = context::decide(workspace, &git);
     let files = context::files(settings, &context);
     let toolchain = toolchain::decide(workspace, settings, &mut notes);
-    let (groups, of_group) = linkage::groups(workspace, settings, &features, &candidates)?;
+    let (secrets, indices) = secrets::decide(workspace)?;
+    let (mut groups, of_group) = linkage::groups(workspace, settings, &features, &candidates)?;
+    for group in &mut groups {
+        group.env.extend(indices.clone());
+    }
     let images = candidates
         .iter()
         .zip(of_group)
@@ -105,6 +110,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         },
         profiles: profiles(workspace, settings)?,
         caches: caches(),
+        secrets,
         // Where one binary needs the system's libraries, so may the tests of its package.
         test: TestStage { group: groups.len() - 1, cargo_args: vec!["--workspace".to_owned()] },
         context,

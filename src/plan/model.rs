@@ -78,6 +78,8 @@ pub struct Plan {
     pub profiles: Vec<Profile>,
     /// The cache mounts of every step that runs cargo.
     pub caches: Vec<CacheMount>,
+    /// What those steps must be able to show to fetch packages.
+    pub secrets: Vec<Secret>,
     /// The stage that runs the tests.
     pub test: TestStage,
     /// The lines of the ignore file.
@@ -329,6 +331,44 @@ pub struct CacheMount {
     pub sharing: String,
     /// Why it is there and shared so.
     pub because: String,
+}
+
+/// Something that the steps which fetch packages must be able to show. It is a mount of theirs and nothing else: if it is
+/// not given, they go without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Secret {
+    /// BuildKit's name of it.
+    pub id: String,
+    /// What it is.
+    pub kind: SecretKind,
+    /// Who needs it.
+    pub because: Because,
+}
+
+/// What a secret is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "what")]
+pub enum SecretKind {
+    /// The user's ssh agent.
+    Ssh,
+    /// A file.
+    File {
+        /// Where the step sees it.
+        target: String,
+    },
+    /// A registry's token.
+    RegistryToken {
+        /// The variable that cargo reads it from.
+        variable: String,
+        /// The registry's name.
+        registry: String,
+    },
+    /// A user and a password, as git's helpers print them.
+    GitCredential {
+        /// The host, with its port if it has one.
+        host: String,
+    },
 }
 
 /// The stage that runs the tests.

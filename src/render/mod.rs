@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Kind, Result};
 use crate::image_paths::{CA_BUNDLE, ZONEINFO};
 use crate::plan::Plan;
-use crate::plan::model::{Because, IgnoreRule, Linkage};
+use crate::plan::model::{Because, IgnoreRule, Linkage, SecretKind};
 
 /// A file for the user's tree, without the header that `emit` gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,7 @@ fn values(plan: &Plan) -> minijinja::Value {
         extra_ca => Serde(extra_ca.clone()),
         extra_ca_index => Serde(extra_ca_index),
         mounts => mounts(plan),
+        git_hosts => Serde(git_hosts(plan)),
         sections => minijinja::Value::from(Serde(&snake_case(serde_json::to_value(sections).unwrap_or_default()))),
         paths => context! { ca_bundle => CA_BUNDLE, zoneinfo => ZONEINFO },
         // A bake file names the Dockerfile relative to the context.
@@ -157,11 +158,33 @@ fn snake_case(value: serde_json::Value) -> serde_json::Value {
     }
 }
 
+/// The mounts of every step that runs cargo.
 fn mounts(plan: &Plan) -> String {
-    let mount = |cache: &crate::plan::model::CacheMount| {
-        format!("--mount=type=cache,id={},target={},sharing={}", cache.id, cache.target, cache.sharing)
-    };
-    plan.caches.iter().map(mount).collect::<Vec<_>>().join(" \\\n    ")
+    let caches = plan
+        .caches
+        .iter()
+        .map(|cache| format!("--mount=type=cache,id={},target={},sharing={}", cache.id, cache.target, cache.sharing));
+    let secrets = plan.secrets.iter().map(|secret| match &secret.kind {
+        SecretKind::Ssh => "--mount=type=ssh".to_owned(),
+        SecretKind::File { target } => format!("--mount=type=secret,id={},target={target}", secret.id),
+        SecretKind::RegistryToken { variable, .. } => format!("--mount=type=secret,id={},env={variable}", secret.id),
+        SecretKind::GitCredential { .. } => format!("--mount=type=secret,id={}", secret.id),
+    });
+    caches.chain(secrets).collect::<Vec<_>>().join(" \\\n    ")
+}
+
+/// git's sections for hosts whose credential is a secret: cargo's own git reads a URL without its port.
+fn git_hosts(plan: &Plan) -> Vec<(String, &str)> {
+    let mut hosts = Vec::new();
+    for secret in &plan.secrets {
+        if let SecretKind::GitCredential { host } = &secret.kind {
+            hosts.push((host.clone(), secret.id.as_str()));
+            if let Some((name, _)) = host.rsplit_once(':') {
+                hosts.push((name.to_owned(), secret.id.as_str()));
+            }
+        }
+    }
+    hosts
 }
 
 fn internal(error: minijinja::Error) -> Failure {

@@ -4,6 +4,7 @@
 mod cargo_config;
 mod graph;
 mod metadata;
+mod origins;
 mod profiles;
 mod repository;
 pub mod scripts;
@@ -16,6 +17,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use cargo_config::{CargoConfig, Link, home_registries};
 pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
+pub use origins::Origin;
 pub use profiles::CargoProfile;
 pub use repository::revision;
 pub(crate) use sources::normal;
@@ -71,6 +73,8 @@ pub struct Workspace {
     pub cargo_config: CargoConfig,
     /// The folder of the repository that it lies in: the nearest with a `.git`.
     pub repository: Option<Utf8PathBuf>,
+    /// Where packages come from, other than the public registry.
+    pub origins: Vec<Origin>,
     graph: guppy::graph::PackageGraph,
 }
 
@@ -141,6 +145,7 @@ impl Workspace {
             target_dir: graph.workspace().target_directory().to_owned(),
             cargo_config: cargo_config::read(&root, repository.as_deref().unwrap_or(&root)),
             repository,
+            origins: origins::read(&graph),
             alias_packages: metadata::alias_packages(&root),
             manifest,
             members,
