@@ -6,7 +6,8 @@ use super::model::{Because, Secret, SecretKind};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{Origin, Workspace, home_registries};
 
-/// The secrets, and the variables that are none: the indices of registries that only this user's configuration names.
+/// The secrets, and the variables that are none: how cargo shows tokens, and the indices of registries that only
+/// this user's configuration names.
 pub(super) fn decide(workspace: &Workspace) -> Result<(Vec<Secret>, BTreeMap<String, String>)> {
     let mut secrets: Vec<Secret> = Vec::new();
     let mut env = BTreeMap::new();
@@ -34,6 +35,8 @@ pub(super) fn decide(workspace: &Workspace) -> Result<(Vec<Secret>, BTreeMap<Str
                 if of_home {
                     env.insert(format!("{variable}_INDEX"), index.clone());
                 }
+                // Without it cargo shows a token to no registry that asks for one.
+                env.insert("CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS".to_owned(), "cargo:token".to_owned());
                 add(Secret {
                     id: format!("cargo-registry-{}", word(&name)),
                     kind: SecretKind::RegistryToken { variable: format!("{variable}_TOKEN"), registry: name.clone() },

@@ -7,6 +7,7 @@
 
 mod caching;
 mod example;
+mod private;
 mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
@@ -40,6 +41,8 @@ fn main() {
         ("a build script that asks git, below the repository's root", shapes::git),
         ("a linker and a wrapper in .cargo/config.toml", shapes::mold),
         ("vendored sources", shapes::vendored),
+        ("a registry that wants a token", private::registry),
+        ("a git server over SSH", private::git_over_ssh),
         ("ripgrep", world::ripgrep),
         ("miniserve", world::miniserve),
     ];

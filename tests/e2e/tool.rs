@@ -31,10 +31,15 @@ pub fn dockerize(folder: &Utf8Path, args: &[&str]) -> Done {
     run(command.arg("dockerize").args(args).current_dir(folder).env_remove("CARGO_TARGET_DIR").env("CI", "true"))
 }
 
+/// Whether the engine is the lab's, which has no frontend but its own.
+pub fn is_lab() -> bool {
+    std::env::var("DOCKERIZE_E2E").is_ok_and(|engine| engine == "lab")
+}
+
 /// `cargo dockerize init`, with the frontend that this engine can have.
 pub fn init(folder: &Utf8Path) {
     let mut args = vec!["init"];
-    if std::env::var("DOCKERIZE_E2E").is_ok_and(|engine| engine == "lab") {
+    if is_lab() {
         args.extend(["--syntax", "none"]);
     }
     good("init", dockerize(folder, &args));
@@ -69,6 +74,16 @@ impl Container {
     pub fn start(image: &str, options: &[&str], args: &[&str]) -> Self {
         let careful = ["run", "--detach", "--read-only", "--cap-drop", "ALL"];
         Self(docker(&[&careful, options, &[image], args].concat()).trim().to_owned())
+    }
+
+    /// A server of the test's own, which needs more than our images do.
+    pub fn open(image: &str, options: &[&str]) -> Self {
+        Self(docker(&[&["run", "--detach"], options, &[image]].concat()).trim().to_owned())
+    }
+
+    /// Runs a program inside.
+    pub fn exec(&self, args: &[&str]) -> String {
+        docker(&[&["exec", &self.0], args].concat())
     }
 
     /// The status and the body of a page on a published port, once the server is there.

@@ -1,0 +1,259 @@
+//! Packages that are not public: a registry that wants a token, a git server over SSH. What is secret is searched for in
+//! everything that a build leaves behind.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
+use assert_fs::TempDir;
+use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest, Sha256};
+
+use crate::tool::{self, Container};
+
+const TOKEN: &str = "dockerize-e2e-token-3f9c1b7a";
+
+/// A registry on loopback that answers nobody without the token.
+struct Registry {
+    port: u16,
+}
+
+impl Registry {
+    fn start(krate: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let sum = Sha256::digest(&krate).iter().fold(String::new(), |sum, byte| format!("{sum}{byte:02x}"));
+        let entry = format!(
+            "{{\"name\":\"hidden-lib\",\"vers\":\"0.1.0\",\"deps\":[],\"cksum\":\"{sum}\",\"features\":{{}},\"yanked\":false}}\n"
+        );
+        let config = format!("{{\"dl\":\"http://127.0.0.1:{port}/dl\",\"auth-required\":true}}");
+        let pages = Arc::new(BTreeMap::from([
+            ("/index/config.json", config.into_bytes()),
+            ("/index/hi/dd/hidden-lib", entry.into_bytes()),
+            ("/dl/hidden-lib/0.1.0/download", krate),
+        ]));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let pages = Arc::clone(&pages);
+                std::thread::spawn(move || answer(stream, &pages));
+            }
+        });
+        Self { port }
+    }
+}
+
+fn answer(mut stream: TcpStream, pages: &BTreeMap<&str, Vec<u8>>) {
+    let mut request = String::new();
+    let mut buffer = [0; 4096];
+    while !request.contains("\r\n\r\n") {
+        match stream.read(&mut buffer) {
+            Ok(read) if read > 0 => request.push_str(&String::from_utf8_lossy(&buffer[..read])),
+            _ => return,
+        }
+    }
+    let allowed = request.lines().any(|line| {
+        line.split_once(": ").is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == TOKEN)
+    });
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let (status, body): (&str, &[u8]) = match pages.get(path) {
+        _ if !allowed => ("401 Unauthorized", b""),
+        Some(body) => ("200 OK", body),
+        None => ("404 Not Found", b""),
+    };
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)));
+}
+
+/// The archive of a package, as cargo packs it.
+fn packed(folder: &Utf8Path) -> Vec<u8> {
+    let package = folder.join("hidden-lib-0.1.0");
+    library(&package);
+    tool::program(folder, "tar", &["--create", "--gzip", "--file", "hidden-lib.crate", "hidden-lib-0.1.0"]);
+    fs_err::read(folder.join("hidden-lib.crate")).unwrap()
+}
+
+fn library(folder: &Utf8Path) {
+    fs_err::create_dir_all(folder.join("src")).unwrap();
+    let manifest = "[package]\nname = \"hidden-lib\"\nversion = \"0.1.0\"\nedition = \"2021\"\nlicense = \"MIT\"\n";
+    fs_err::write(folder.join("Cargo.toml"), manifest).unwrap();
+    fs_err::write(folder.join("src/lib.rs"), "pub fn told() -> &'static str { \"hidden\" }\n").unwrap();
+}
+
+fn application(folder: &Utf8Path, dependency: &str) {
+    fs_err::create_dir_all(folder.join("src")).unwrap();
+    let manifest = format!(
+        "[package]\nname = \"teller\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\nhidden-lib = {dependency}\n"
+    );
+    fs_err::write(folder.join("Cargo.toml"), manifest).unwrap();
+    fs_err::write(folder.join("src/main.rs"), "fn main() {\n    println!(\"{}\", hidden_lib::told());\n}\n").unwrap();
+}
+
+/// The tool in an environment of the test's.
+fn dockerize(folder: &Utf8Path, env: &[&str], args: &[&str]) -> String {
+    let tool = [env!("CARGO_BIN_EXE_cargo-dockerize"), "dockerize"];
+    tool::program(folder, "env", &[env, &tool[..], args].concat())
+}
+
+pub fn registry() {
+    let dir = TempDir::new().unwrap();
+    let root = Utf8Path::from_path(dir.path()).unwrap();
+    let registry = Registry::start(packed(root));
+    let app = root.join("app");
+    application(&app, "{ version = \"0.1\", registry = \"company\" }");
+    fs_err::create_dir_all(app.join(".cargo")).unwrap();
+    let config = format!("[registries.company]\nindex = \"sparse+http://127.0.0.1:{}/index/\"\n", registry.port);
+    fs_err::write(app.join(".cargo/config.toml"), config).unwrap();
+    let token = format!("CARGO_REGISTRIES_COMPANY_TOKEN={TOKEN}");
+    let env = [token.as_str(), "CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS=cargo:token"];
+    tool::program(&app, "env", &[&env[..], &["cargo", "generate-lockfile", "--quiet"]].concat());
+    let syntax: &[&str] = if tool::is_lab() { &["--syntax", "none"] } else { &[] };
+    dockerize(&app, &env, &[&["init"], syntax].concat());
+
+    // Without the token the step that fetches says what is missing, and the build says how to have it.
+    let without = tool::dockerize(&app, &["build", "--network", "host", "--no-cache"]);
+    assert_eq!(without.code, Some(6), "{}", without.stderr);
+    assert!(without.stderr.contains("cargo login --registry company"), "{}", without.stderr);
+
+    dockerize(&app, &env, &["build", "--network", "host"]);
+    assert_eq!(tool::run_image("teller", &[], &[]), "hidden\n");
+    let secret = "id=cargo-registry-company,env=CARGO_REGISTRIES_COMPANY_TOKEN";
+    leaves_nothing(&app, &["--secret", secret], &env, TOKEN);
+}
+
+/// Searches the tree, both images, their history and the exported cache.
+fn leaves_nothing(app: &Utf8Path, options: &[&str], env: &[&str], secret: &str) {
+    let cache = app.parent().unwrap().join("cache");
+    let to = format!("type=local,mode=max,dest={cache}");
+    let layout = app.parent().unwrap().join("layout");
+    let out = format!("type=oci,tar=false,dest={layout}");
+    let build =
+        ["docker", "buildx", "build", "--quiet", "--network", "host", "--target", "builder", "--provenance=mode=max"];
+    let outputs = ["--cache-to", &to, "--output", &out, "."];
+    tool::program(app, "env", &[env, &build, options, &outputs].concat());
+    let final_layout = app.parent().unwrap().join("final");
+    let out = format!("type=oci,tar=false,dest={final_layout}");
+    let build =
+        ["docker", "buildx", "build", "--quiet", "--network", "host", "--target", "teller", "--provenance=mode=max"];
+    tool::program(app, "env", &[env, &build, options, &["--output", &out, "."]].concat());
+    let mut searched = 0;
+    for folder in [app, &cache, &layout, &final_layout] {
+        for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
+            if entry.file_type().is_file() {
+                let bytes = plain(fs_err::read(entry.path()).unwrap());
+                searched += 1;
+                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "the secret is in {}", entry.path().display());
+            }
+        }
+    }
+    assert!(searched > 10, "the search has found something to search");
+}
+
+/// A layer's bytes before they were compressed.
+fn plain(bytes: Vec<u8>) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match bytes.as_slice() {
+        [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).unwrap(),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::Decoder::new(bytes.as_slice()).unwrap().read_to_end(&mut plain).unwrap(),
+        _ => return bytes,
+    };
+    plain
+}
+
+/// A git server over SSH: Debian's sshd and git in a container.
+struct GitServer {
+    _container: Container,
+    port: u16,
+    /// A home that knows the server.
+    home: Utf8PathBuf,
+    agent: Agent,
+}
+
+/// An ssh agent that ends with the test.
+struct Agent {
+    socket: Utf8PathBuf,
+    process: std::process::Child,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+impl GitServer {
+    fn start(root: &Utf8Path) -> Self {
+        let folder = root.join("server");
+        library(&folder.join("lib"));
+        tool::program(root, "ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "key"]);
+        fs_err::copy(root.join("key.pub"), folder.join("authorized_keys")).unwrap();
+        let dockerfile = "FROM debian:trixie-slim\n\
+            RUN apt-get update && apt-get install --yes --no-install-recommends git openssh-server && mkdir -p /run/sshd\n\
+            RUN useradd --create-home --shell /usr/bin/git-shell git && usermod -p '*' git\n\
+            COPY --chown=git:git authorized_keys /home/git/.ssh/authorized_keys\n\
+            COPY lib /lib.work\n\
+            RUN cd /lib.work && git init --quiet && git add --all \
+             && git -c user.name=Test -c user.email=test@example.com commit --quiet --message first \
+             && git clone --quiet --bare /lib.work /srv/lib.git && chown -R git:git /srv/lib.git\n\
+            CMD [\"/usr/sbin/sshd\", \"-D\", \"-e\"]\n";
+        fs_err::write(folder.join("Dockerfile"), dockerfile).unwrap();
+        tool::docker(&[
+            "build",
+            "--quiet",
+            "--network",
+            "host",
+            "--tag",
+            "dockerize-e2e-git-server:1",
+            folder.as_str(),
+        ]);
+        let port = tool::free_port();
+        let publish = format!("127.0.0.1:{port}:22");
+        let container = Container::open("dockerize-e2e-git-server:1", &["--publish", &publish]);
+        let key = container.exec(&["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]);
+        let home = root.join("home");
+        fs_err::create_dir_all(home.join(".ssh")).unwrap();
+        fs_err::write(home.join(".ssh/known_hosts"), format!("[127.0.0.1]:{port} {key}")).unwrap();
+        let socket = root.join("agent");
+        let process = std::process::Command::new("ssh-agent")
+            .args(["-D", "-a", socket.as_str()])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let agent = Agent { socket, process };
+        for _ in 0..100 {
+            if agent.socket.exists() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let variable = format!("SSH_AUTH_SOCK={}", agent.socket);
+        tool::program(root, "env", &[&variable, "ssh-add", "-q", "key"]);
+        Self { _container: container, port, home, agent }
+    }
+}
+
+pub fn git_over_ssh() {
+    let dir = TempDir::new().unwrap();
+    let root = Utf8Path::from_path(dir.path()).unwrap();
+    let server = GitServer::start(root);
+    let app = root.join("app");
+    application(&app, &format!("{{ git = \"ssh://git@127.0.0.1:{}/srv/lib.git\" }}", server.port));
+    let of = |name: &str, folder: &str| {
+        let own = std::env::var(name).unwrap_or_else(|_| format!("{}/{folder}", std::env::var("HOME").unwrap()));
+        format!("{name}={own}")
+    };
+    let (cargo, rustup) = (of("CARGO_HOME", ".cargo"), of("RUSTUP_HOME", ".rustup"));
+    let (home, agent) = (format!("HOME={}", server.home), format!("SSH_AUTH_SOCK={}", server.agent.socket));
+    let env = [home.as_str(), &agent, &cargo, &rustup];
+    tool::program(&app, "env", &[&env, &["cargo", "generate-lockfile", "--quiet"][..]].concat());
+    let syntax: &[&str] = if tool::is_lab() { &["--syntax", "none"] } else { &[] };
+    dockerize(&app, &env, &[&["init"], syntax].concat());
+    dockerize(&app, &env, &["build", "--network", "host"]);
+    assert_eq!(tool::run_image("teller", &[], &[]), "hidden\n");
+    let key = fs_err::read_to_string(root.join("key")).unwrap();
+    let line = key.lines().nth(2).unwrap();
+    let known = format!("id=known-hosts,src={}/.ssh/known_hosts", server.home);
+    leaves_nothing(&app, &["--ssh", "default", "--secret", &known], &env, line);
+}
