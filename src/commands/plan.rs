@@ -127,7 +127,7 @@ fn describe_image(text: &mut String, image: &Image) -> fmt::Result {
     }
     if !image.expose.is_empty() {
         let ports: Vec<String> = image.expose.iter().map(u16::to_string).collect();
-        row(text, "ports", &ports.join(", "), None)?;
+        row(text, "ports", &ports.join(", "), image.expose_because.first())?;
     }
     row(text, "layers", &image.layers.join(", "), None)
 }

@@ -6,6 +6,7 @@
 mod assets;
 mod inputs;
 mod native;
+mod ports;
 mod rules;
 mod writable;
 
@@ -16,6 +17,7 @@ use crate::workspace::{BinaryGraph, GraphPackage, Member, Workspace};
 pub use assets::AssetFinding;
 pub use inputs::linkers;
 pub use native::Native;
+pub use ports::PortFinding;
 pub use rules::{Git, Musl, Needs};
 use rules::{Need, RuntimeRow};
 
@@ -34,6 +36,8 @@ pub struct Findings {
     pub allocator: Option<Because>,
     /// Who resolves names with the C library's resolver.
     pub resolver: Option<Because>,
+    /// Ports that a server listens on.
+    pub ports: Vec<PortFinding>,
     /// Files and folders that the program reads.
     pub assets: Vec<AssetFinding>,
     /// Folders that the program writes to: absolute, or relative to its working folder.
@@ -53,6 +57,7 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph) -> Re
     let inputs = inputs::find(workspace, graph, &findings.native)?;
     findings.native.extend(inputs);
     let mut keeps_files = None;
+    let mut server = None;
     for (row, package) in rules::applying(rules::runtime()?, graph) {
         // What only runs while building reads nothing in the image.
         if package.target.is_none() {
@@ -65,9 +70,18 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph) -> Re
             Need::Threads => &mut findings.threads,
             Need::Allocator => &mut findings.allocator,
             Need::Resolver => &mut findings.resolver,
+            Need::Server => {
+                let (port, why) = server.get_or_insert_with(|| (row.port, because(row, package)));
+                // Who knows a port knows more than who only serves.
+                if let (None, Some(known)) = (*port, row.port) {
+                    (*port, *why) = (Some(known), because(row, package));
+                }
+                continue;
+            }
         };
         slot.get_or_insert_with(|| because(row, package));
     }
+    findings.ports = server.map(|server| ports::find(workspace, member, server)).unwrap_or_default();
     findings.assets = assets::find(workspace, member);
     findings.writable = writable::find(workspace, member, &findings.assets, keeps_files);
     Ok(findings)

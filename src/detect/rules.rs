@@ -82,6 +82,7 @@ pub(super) enum Need {
     Threads,
     Allocator,
     Resolver,
+    Server,
 }
 
 /// A row of runtime.toml.
@@ -93,6 +94,8 @@ pub(super) struct RuntimeRow {
     #[serde(default)]
     when: When,
     pub need: Need,
+    /// Where a server listens that nobody tells otherwise.
+    pub port: Option<u16>,
     pub why: String,
 }
 

@@ -47,6 +47,7 @@ fn plan() -> model::Image {
         },
         assets: vec![],
         env: BTreeMap::new(),
+        expose_because: Vec::new(),
         expose: vec![],
         labels: BTreeMap::new(),
         layers: vec![],

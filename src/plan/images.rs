@@ -48,7 +48,12 @@ pub(super) fn decide(
         (false, Linkage::StaticMusl) => reason("default", "a static binary needs nothing under it"),
         (false, Linkage::DynamicGnu) => reason("default", "the binary's shared libraries are copied beside it"),
     }];
-    let mut expose = table.expose.clone();
+    let found = &candidate.findings.ports;
+    let (mut expose, expose_because) = if table.expose.is_empty() {
+        (found.iter().map(|port| port.port).collect(), found.iter().map(|port| port.because.clone()).collect())
+    } else {
+        (table.expose.clone(), vec![metadata("expose")])
+    };
     expose.sort_unstable();
     expose.dedup();
     Ok(Image {
@@ -75,6 +80,7 @@ pub(super) fn decide(
         assets,
         env,
         expose,
+        expose_because,
         labels: labels(member, &candidate.selected.binary.name, &table),
         layers,
     })

@@ -88,6 +88,11 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         .collect::<Result<Vec<_>>>()?;
     for (candidate, image) in candidates.iter().zip(&images) {
         notes.extend(candidate.findings.unknown.iter().cloned());
+        notes.extend(candidate.findings.ports.iter().filter(|port| port.loopback).map(|port| Because {
+            text: format!("{}: on an address that nobody outside of the container reaches", port.because.text),
+            rule: "loopback".to_owned(),
+            ..port.because.clone()
+        }));
         if groups[image.group].linkage == model::Linkage::StaticMusl {
             notes.extend(linkage::costs(candidate));
         }

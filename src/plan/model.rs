@@ -259,6 +259,8 @@ pub struct Image {
     pub env: BTreeMap<String, String>,
     /// Ports for `EXPOSE`.
     pub expose: Vec<u16>,
+    /// How they are known.
+    pub expose_because: Vec<Because>,
     /// OCI labels from the manifest.
     pub labels: BTreeMap<String, String>,
     /// What each layer holds, in order, as the report names them.

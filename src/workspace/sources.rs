@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
+use super::ports::{self, PortFact};
+
 /// Larger files are generated, and would take longer than they tell.
 const LARGEST: u64 = 2 * 1024 * 1024;
 
@@ -28,6 +30,8 @@ pub struct SourceFacts {
     pub literals: Vec<Literal>,
     /// Macros that are called, by name, each with the file and the line of its first call.
     pub macros: BTreeMap<String, (Utf8PathBuf, usize)>,
+    /// Ports that the program names, each with its file.
+    pub ports: Vec<(PortFact, Utf8PathBuf)>,
     /// `.proto` files that import the messages which protoc itself brings (`google/protobuf/…`).
     pub well_known_messages: Vec<Utf8PathBuf>,
 }
@@ -79,6 +83,9 @@ pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
             continue;
         }
         let Ok(tokens) = text.parse::<TokenStream>() else { continue };
+        if is_program(package, path) {
+            facts.ports.extend(ports::find(tokens.clone()).into_iter().map(|fact| (fact, path.to_owned())));
+        }
         let mut file = File { package, path, program: is_program(package, path), facts: &mut facts };
         file.walk(tokens);
         proc_macro2::extra::invalidate_current_thread_spans();
@@ -91,6 +98,10 @@ pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
 
 /// Tests, examples and benchmarks do not run in the image.
 fn is_program(package: &Utf8Path, path: &Utf8Path) -> bool {
+    // A module of tests is switched off where it is declared, which its own file does not show.
+    if matches!(path.file_stem(), Some("test" | "tests" | "testing" | "test_utils" | "test_util" | "test_helpers")) {
+        return false;
+    }
     let first = path.strip_prefix(package).ok().and_then(|inside| inside.components().next());
     !matches!(first.map(|part| part.as_str()), Some("tests" | "examples" | "benches" | "build.rs" | "build"))
 }
@@ -238,7 +249,7 @@ fn is_folder_attribute(attribute: &Group) -> bool {
     matches!(attribute.stream().into_iter().next(), Some(TokenTree::Ident(name)) if name == "folder")
 }
 
-fn is_cfg_test(attribute: &Group) -> bool {
+pub(super) fn is_cfg_test(attribute: &Group) -> bool {
     let text: String = attribute.stream().to_string().split_whitespace().collect();
     text == "cfg(test)" || text == "test" || text.ends_with("::test")
 }

@@ -1,0 +1,44 @@
+//! Ports that a server listens on, by the addresses and the defaults that its sources name.
+
+use crate::plan::model::Because;
+use crate::workspace::{Member, Workspace};
+
+/// A port, and how it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortFinding {
+    /// The port.
+    pub port: u16,
+    /// Whether only the machine itself reaches it, which in a container is nobody.
+    pub loopback: bool,
+    /// Which crate serves, which line names the port.
+    pub because: Because,
+}
+
+/// Where databases, queues and collectors listen: on loopback they are somebody else's, and the program asks them.
+const SERVICES: &[u16] =
+    &[1433, 1521, 2379, 3306, 4222, 4317, 4318, 5432, 5672, 6379, 8086, 8123, 9042, 9092, 9200, 11211, 26257, 27017];
+
+/// The ports of a member that serves, or the one that its server takes by default.
+pub(super) fn find(workspace: &Workspace, member: &Member, server: (Option<u16>, Because)) -> Vec<PortFinding> {
+    let (default, server) = server;
+    let mut found: Vec<PortFinding> = Vec::new();
+    for (fact, file) in &member.sources.ports {
+        let asked = fact.loopback && SERVICES.contains(&fact.port);
+        if asked || found.iter().any(|other| other.port == fact.port) {
+            continue;
+        }
+        let file = format!("{}:{}", workspace.relative(file), fact.line);
+        let because = Because {
+            text: format!("{}, and {} names the port ({file})", server.text, member.name),
+            rule: "port-literal".to_owned(),
+            file: Some(file),
+            ..server.clone()
+        };
+        found.push(PortFinding { port: fact.port, loopback: fact.loopback, because });
+    }
+    if let (true, Some(port)) = (found.is_empty(), default) {
+        let because = Because { text: format!("{} on its own port", server.text), ..server };
+        found.push(PortFinding { port, loopback: false, because });
+    }
+    found
+}
