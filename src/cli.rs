@@ -35,6 +35,9 @@ pub struct Common {
     /// Do not let cargo use the network to read the workspace
     #[arg(long, global = true, help_heading = "Manifest Options")]
     pub offline: bool,
+    /// Make Cargo.lock where there is none
+    #[arg(long, global = true, help_heading = "Manifest Options")]
+    pub generate_lockfile: bool,
     /// Space or comma separated list of features to activate
     #[arg(short = 'F', long, global = true, value_name = "FEATURES", help_heading = "Feature Selection")]
     pub features: Vec<String>,

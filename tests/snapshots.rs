@@ -15,6 +15,7 @@ fn planned(tree: &Tree, inside: &str, features: Option<Features>) -> (Workspace,
         features: features.clone().unwrap_or_default(),
         // On a fresh machine the example's crates are downloaded here.
         offline: false,
+        generate_lockfile: false,
     };
     let workspace = Workspace::load(&query).unwrap();
     let settings = config::load(&workspace).unwrap();

@@ -31,6 +31,9 @@ struct Case {
     /// Files to append to before it, and what.
     #[serde(default)]
     append: std::collections::BTreeMap<String, String>,
+    /// Folders that are taken away before it.
+    #[serde(default)]
+    remove: Vec<String>,
     /// Files whose contents afterwards are kept under `out/`.
     #[serde(default)]
     files: Vec<String>,
@@ -72,6 +75,9 @@ fn run(folder: &Path) -> Result<(), Failed> {
         let path = inside.join(file);
         let old = fs_err::read_to_string(&path).unwrap_or_default();
         fs_err::write(path, old + text)?;
+    }
+    for name in &case.remove {
+        fs_err::remove_dir_all(inside.join(name))?;
     }
     for name in &case.locked {
         // A file in the folder's place: root may write anywhere, but not there.

@@ -41,6 +41,7 @@ impl Session {
             manifest_path: common.manifest_path.clone(),
             features: flags.features.clone().unwrap_or_default(),
             offline: common.offline,
+            generate_lockfile: common.generate_lockfile,
         };
         let workspace = Workspace::load(&query)?;
         let settings = config::load(&workspace)?;

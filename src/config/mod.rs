@@ -49,6 +49,8 @@ pub struct Table {
     pub bake: Option<String>,
     /// Packages of the distribution that the build needs besides those that are detected.
     pub packages: Vec<String>,
+    /// Crates with native parts that no rule knows, or that one knows wrongly.
+    pub native: Vec<NativeTable>,
     /// Environment of cook and build.
     pub build_env: BTreeMap<String, String>,
     /// Image profiles: which of cargo's profiles `--profile NAME` builds with.
@@ -103,6 +105,40 @@ pub struct Images {
 pub struct ProfileTable {
     /// The profile of cargo's.
     pub cargo: String,
+}
+
+/// What a crate with native parts needs; it wins over what is known of that crate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NativeTable {
+    /// The crate's name.
+    #[serde(rename = "crate")]
+    pub krate: String,
+    /// What it means for static linking.
+    pub musl: MuslTable,
+    /// Packages of the builder.
+    #[serde(default)]
+    pub apt: Vec<String>,
+    /// Packages whose files are read or opened by name at run time.
+    #[serde(default)]
+    pub run: Vec<String>,
+    /// What its build script must see.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
+/// What a native part means for static linking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MuslTable {
+    /// Compiles nothing for the target.
+    None,
+    /// Compiles C, which links statically.
+    C,
+    /// Compiles C++, which does not.
+    Cxx,
+    /// Links a library of the system's, which does not either.
+    System,
 }
 
 /// Something that the program reads.

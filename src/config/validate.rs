@@ -94,11 +94,17 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
     for (key, values) in lists {
         values.iter().try_for_each(|value| check(&WORD, key, value))?;
     }
+    for native in &table.native {
+        check(&WORD, "crate", &native.krate)?;
+        native.apt.iter().try_for_each(|value| check(&WORD, "apt", value))?;
+        native.run.iter().try_for_each(|value| check(&WORD, "run", value))?;
+    }
     for (name, profile) in &table.profile {
         check(&WORD, "profile", name)?;
         check(&WORD, "cargo", &profile.cargo)?;
     }
-    for (key, map) in [("build-env", &table.build_env), ("env", &table.env)] {
+    let variables = [("build-env", &table.build_env), ("env", &table.env)];
+    for (key, map) in variables.into_iter().chain(table.native.iter().map(|native| ("env", &native.env))) {
         for (name, value) in map {
             check(&VARIABLE, key, name)?;
             check(&TEXT, key, value)?;
@@ -151,6 +157,16 @@ mod tests {
         };
         assert!(with(|t| t.syntax = Some("docker/dockerfile:1\nRUN curl".into())).is_err());
         assert!(with(|t| t.packages = vec!["libpq-dev; curl".into()]).is_err());
+        let native = |apt: &str| super::super::NativeTable {
+            krate: "x-sys".into(),
+            musl: super::super::MuslTable::System,
+            apt: vec![apt.into()],
+            run: Vec::new(),
+            env: std::collections::BTreeMap::new(),
+        };
+        let with_native = |apt: &str| table("Cargo.toml", "", &Table { native: vec![native(apt)], ..Table::default() });
+        assert!(with_native("libx-dev").is_ok());
+        assert!(with_native("libx-dev && curl").is_err());
         assert!(with(|t| t.writable = vec!["/data/../etc".into()]).is_err());
         assert!(with(|t| t.dockerfile = Some("../Dockerfile".into())).is_err());
         assert!(with(|t| t.assets = vec![AssetTable::Same("a b".into())]).is_err());

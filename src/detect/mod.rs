@@ -10,6 +10,7 @@ mod ports;
 mod rules;
 mod writable;
 
+use crate::config::NativeTable;
 use crate::failure::Result;
 use crate::plan::model::Because;
 use crate::workspace::{BinaryGraph, GraphPackage, Member, Workspace};
@@ -46,14 +47,14 @@ pub struct Findings {
     pub unknown: Vec<Because>,
 }
 
-/// Looks at one member's binary.
+/// Looks at one member's binary; `own` is what the user says of crates.
 ///
 /// # Errors
 /// The workspace lacks what its build reads (an empty submodule, sqlx's saved answers).
-pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph) -> Result<Findings> {
+pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: &[NativeTable]) -> Result<Findings> {
     let mut findings = Findings::default();
     inputs::submodules(workspace, member)?;
-    (findings.native, findings.unknown) = native::find(workspace, graph)?;
+    (findings.native, findings.unknown) = native::find(workspace, graph, own)?;
     let inputs = inputs::find(workspace, graph, &findings.native)?;
     findings.native.extend(inputs);
     let mut keeps_files = None;

@@ -2,6 +2,7 @@
 //! manifest.
 
 use super::rules::{self, Musl, Needs};
+use crate::config::{MuslTable, NativeTable};
 use crate::failure::Result;
 use crate::plan::model::Because;
 use crate::workspace::{BinaryGraph, GraphPackage, Workspace, scripts};
@@ -16,16 +17,26 @@ pub struct Native {
 }
 
 /// The native parts, and the crates that link something of which nothing is known.
-pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph) -> Result<(Vec<Native>, Vec<Because>)> {
+pub(super) fn find(
+    workspace: &Workspace,
+    graph: &BinaryGraph,
+    own: &[NativeTable],
+) -> Result<(Vec<Native>, Vec<Because>)> {
     let mut found = Vec::new();
     let mut unknown = Vec::new();
+    for row in own {
+        for package in graph.find(&row.krate) {
+            found.push(native(package, said(row), "metadata".to_owned(), None));
+        }
+    }
+    let answered = |package: &GraphPackage| own.iter().any(|row| row.krate == package.name);
     let rows = rules::applying(rules::native()?, graph);
-    for (row, package) in &rows {
+    for (row, package) in rows.iter().filter(|(_, package)| !answered(package)) {
         found.push(native(package, row.needs.clone(), format!("native:{}", row.krate), None));
     }
     for package in graph.packages() {
         // A row that does not apply has been looked at: the crate is known to need nothing.
-        if rules::native()?.iter().any(|row| row.krate == package.name) {
+        if answered(package) || rules::native()?.iter().any(|row| row.krate == package.name) {
             continue;
         }
         let file = package.build_script.as_ref().filter(|_| package.local).map(|path| workspace.relative(path));
@@ -46,6 +57,24 @@ pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph) -> Result<(Vec<Na
     Ok((found, unknown))
 }
 
+/// What the user says of a crate.
+fn said(row: &NativeTable) -> Needs {
+    Needs {
+        musl: match row.musl {
+            MuslTable::None => Musl::None,
+            MuslTable::C => Musl::C,
+            MuslTable::Cxx => Musl::Cxx,
+            MuslTable::System => Musl::System,
+        },
+        apt: row.apt.clone(),
+        apk: row.apt.clone(),
+        env: row.env.clone(),
+        run: row.run.clone(),
+        git: None,
+        why: "needs what the metadata says".to_owned(),
+    }
+}
+
 fn native(package: &GraphPackage, needs: Needs, rule: String, file: Option<String>) -> Native {
     let place = file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
     let text = format!("{} {}{place}", package.spec(), needs.why);
@@ -56,9 +85,10 @@ fn native(package: &GraphPackage, needs: Needs, rule: String, file: Option<Strin
 fn question(package: &GraphPackage, what: &str) -> Because {
     Because {
         text: format!(
-            "{} {what}, which no rule knows: it is taken to need nothing; if it does, \
-             `packages = [\"LIBRARY-dev\", \"pkg-config\"]` in [workspace.metadata.dockerize] brings it",
-            package.spec()
+            "{} {what}, which no rule knows, and is taken to need nothing; if it does, say so in the metadata: \
+             native = [{{ crate = \"{}\", musl = \"system\", apt = [\"LIBRARY-dev\", \"pkg-config\"] }}]",
+            package.spec(),
+            package.name
         ),
         krate: Some(package.spec()),
         rule: "unknown-links".to_owned(),

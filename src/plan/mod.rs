@@ -65,7 +65,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         .map(|selected| {
             // Which target is not decided yet; native parts do not differ between the two that are possible.
             let graph = workspace.graph(selected.member, &features, "x86_64-unknown-linux-musl")?;
-            let findings = detect::detect(workspace, selected.member, &graph)?;
+            let findings = detect::detect(workspace, selected.member, &graph, &settings.workspace.native)?;
             Ok(Candidate { selected, graph, findings })
         })
         .collect::<Result<Vec<_>>>()?;

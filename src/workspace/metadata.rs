@@ -18,6 +18,9 @@ const PLATFORMS: &[&str] = &[
     "aarch64-unknown-linux-gnu",
 ];
 
+/// What cargo says where there is no lock file.
+const NO_LOCK_FILE: &str = "cannot create the lock file";
+
 /// What cargo says, the message that we give for it, and what helps.
 const REFUSALS: &[(&str, &str, &str)] = &[
     (
@@ -27,9 +30,10 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     ),
     ("does not exist", "there is no manifest at that path", "`--manifest-path` takes the path of a Cargo.toml"),
     (
-        "cannot create the lock file",
+        NO_LOCK_FILE,
         "the workspace has no Cargo.lock",
-        "run `cargo generate-lockfile`, and commit the file: an image is only as reproducible as its lock file",
+        "run `cargo generate-lockfile`, or this with `--generate-lockfile`, and commit the file: an image is only as \
+         reproducible as its lock file",
     ),
     (
         "cannot update the lock file",
@@ -55,7 +59,11 @@ const REFUSALS: &[(&str, &str, &str)] = &[
 
 pub(super) fn read(query: &Query) -> Result<PackageGraph> {
     let command = command(query);
-    let output = command.output()?;
+    let mut output = command.output()?;
+    if query.generate_lockfile && !output.status.success() && output.stderr.contains(NO_LOCK_FILE) {
+        generate_lockfile(query)?;
+        output = command.output()?;
+    }
     if !output.status.success() {
         return Err(refusal(&output.stderr, query));
     }
@@ -67,17 +75,27 @@ pub(super) fn read(query: &Query) -> Result<PackageGraph> {
     })
 }
 
+/// Cargo writes it, as it does in every build of the user's.
+fn generate_lockfile(query: &Query) -> Result<()> {
+    let mut command = cargo("make the lock file").args(["generate-lockfile", "--color", "never"]);
+    if let Some(path) = &query.manifest_path {
+        command = command.arg("--manifest-path").arg(path.as_str());
+    }
+    if query.offline {
+        command = command.arg("--offline");
+    }
+    let output = command.output()?;
+    if output.status.success() { Ok(()) } else { Err(refusal(&output.stderr, query)) }
+}
+
+/// `cargo` is the one that called us, where one did.
+fn cargo(why: &str) -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), why)
+}
+
 fn command(query: &Query) -> Command {
-    // `cargo` is the one that called us, where one did.
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo, "read the workspace").args([
-        "metadata",
-        "--format-version",
-        "1",
-        "--locked",
-        "--color",
-        "never",
-    ]);
+    let mut command =
+        cargo("read the workspace").args(["metadata", "--format-version", "1", "--locked", "--color", "never"]);
     // Nothing is compiled, so a compiler's wrapper need not be on this machine.
     command = command.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
     for platform in PLATFORMS {

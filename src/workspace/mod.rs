@@ -48,6 +48,8 @@ pub struct Query {
     pub features: Features,
     /// `--offline`.
     pub offline: bool,
+    /// Whether a lock file is made where there is none.
+    pub generate_lockfile: bool,
 }
 
 /// A Cargo workspace, or a package that stands alone.
