@@ -168,4 +168,27 @@ mod tests {
         let failure = parse("Cargo.toml", "[package.metadata.dockerize]\nexpose = \"80\"\n").err().unwrap();
         assert!(failure.place().unwrap().label.contains("invalid type"), "{failure:?}");
     }
+
+    proptest::proptest! {
+        /// Whatever stands in the table is read, or refused with its place.
+        #[test]
+        fn no_table_is_too_bad(
+            key in proptest::sample::select(vec![
+                "toolchain", "packages", "native", "assets", "env", "expose", "mirrors", "profile", "linkage", "labels",
+                "writable", "images", "sintax",
+            ]),
+            value in "[0-9]{1,6}|true|\"\\PC{0,12}\"|\\[\"\\PC{0,12}\"\\]|\\{ [a-z]{1,6} = \"\\PC{0,12}\" \\}\
+                |\\[\\{ crate = \"\\PC{0,5}\", musl = \"c\" \\}\\]",
+        ) {
+            let text = format!("[package]\nname = \"x\"\n\n[package.metadata.dockerize]\n{key} = {value}\n");
+            let read = parse("Cargo.toml", &text).and_then(|manifest| {
+                let table = manifest.package.and_then(dockerize).unwrap_or_default();
+                validate::table("Cargo.toml", &text, &table)
+            });
+            if let Err(failure) = read {
+                proptest::prop_assert_eq!(failure.kind(), Kind::Workspace);
+                proptest::prop_assert!(failure.report().contains("error"));
+            }
+        }
+    }
 }

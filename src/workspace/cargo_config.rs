@@ -163,4 +163,26 @@ mod tests {
         assert_eq!(config.registries["company"], "sparse+https://crates.example/");
         assert_eq!(config.vendored, ["/w/vendor"]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_configuration_is_too_bad(
+            key in "cfg\\([a-z_=\" ()]{0,20}\\)|[a-z0-9_-]{1,20}",
+            flags in "[\\PC]{0,40}",
+            value in proptest::sample::select(vec!["1", "true", "[]", "{}", "\"x\"", "[1, \"-fuse-ld=\"]"]),
+        ) {
+            let text = format!(
+                "[target.{key:?}]\nlinker = {value}\nrustflags = {flags:?}\n[build]\nrustflags = {value}\nrustc-wrapper = {value}\n\
+                 [source.{key:?}]\ndirectory = {value}\n[registries.{key:?}]\nindex = {value}\n[net]\noffline = {value}\n",
+            );
+            if let Ok(table) = text.parse() {
+                let mut config = CargoConfig::default();
+                config.add(Utf8Path::new("/w"), &table);
+                for link in &config.link {
+                    link.applies("x86_64-unknown-linux-musl");
+                    link.fuse_ld();
+                }
+            }
+        }
+    }
 }

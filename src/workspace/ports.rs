@@ -152,4 +152,13 @@ mod tests {
         assert!(ports(r#"#[cfg(test)] mod tests { fn f() { bind("0.0.0.0:3000"); } }"#).is_empty());
         assert!(ports(r#"fn f() { say("database:5432"); let v = [0, 0, 0, 0]; }"#).is_empty());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_source_is_too_bad(source in "([a-z]{1,4}|PORT|::|\"[0-9.:]{0,9}\"|[0-9]{1,20}|[\\[\\](){};,#!]){0,40}") {
+            if let Ok(tokens) = source.parse::<TokenStream>() {
+                find(tokens);
+            }
+        }
+    }
 }

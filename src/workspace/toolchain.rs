@@ -102,4 +102,14 @@ mod tests {
         assert_eq!(failure.kind(), Kind::Workspace);
         assert!(parse("rust-toolchain.toml", "[toolchain]\nchannel = 3\n").unwrap_err().place().is_some());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_bad(text in "\\PC*|(\\[toolchain\\]\n)?((channel|components|targets|path) ?= ?[\\PC]{0,20}\n){0,4}") {
+            if let Ok(file) = parse("rust-toolchain", &text) {
+                let channel = file.channel.unwrap_or_default();
+                proptest::prop_assert!(channel.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)));
+            }
+        }
+    }
 }
