@@ -72,6 +72,10 @@ pub struct Table {
     pub extra_ca: Vec<String>,
     /// Whether the image has the time zones.
     pub zoneinfo: Option<bool>,
+    /// What tells whether the program is well: a program of the image and its arguments, for there is no shell.
+    pub healthcheck: Vec<String>,
+    /// The signal that asks the program to stop, where it is not SIGTERM.
+    pub stop_signal: Option<String>,
     /// Labels besides those from the manifest.
     pub labels: BTreeMap<String, String>,
 }
@@ -158,8 +162,19 @@ pub enum AssetTable {
 
 impl Table {
     /// The keys that a member's table takes.
-    pub const IMAGE_KEYS: &[&str] =
-        &["linkage", "assets", "writable", "expose", "env", "ca-certificates", "extra-ca", "zoneinfo", "labels"];
+    pub const IMAGE_KEYS: &[&str] = &[
+        "linkage",
+        "assets",
+        "writable",
+        "expose",
+        "env",
+        "ca-certificates",
+        "extra-ca",
+        "zoneinfo",
+        "healthcheck",
+        "stop-signal",
+        "labels",
+    ];
 
     /// This table over another: what is said here wins; lists and maps are joined.
     #[must_use]
@@ -170,6 +185,10 @@ impl Table {
         for (list, more) in [(&mut self.writable, &below.writable), (&mut self.extra_ca, &below.extra_ca)] {
             list.extend(more.iter().cloned());
         }
+        if self.healthcheck.is_empty() {
+            self.healthcheck.clone_from(&below.healthcheck);
+        }
+        self.stop_signal = self.stop_signal.or_else(|| below.stop_signal.clone());
         self.expose.extend(&below.expose);
         self.assets.extend(below.assets.iter().cloned());
         for (map, more) in [(&mut self.env, &below.env), (&mut self.labels, &below.labels)] {

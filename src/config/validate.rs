@@ -110,6 +110,8 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
             check(&TEXT, key, value)?;
         }
     }
+    table.healthcheck.iter().try_for_each(|word| check(&TEXT, "healthcheck", word))?;
+    table.stop_signal.as_deref().map_or(Ok(()), |signal| check(&WORD, "stop-signal", signal))?;
     for (name, value) in &table.labels {
         check(&WORD, "labels", name)?;
         check(&TEXT, "labels", value)?;

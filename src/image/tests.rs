@@ -48,6 +48,8 @@ fn plan() -> model::Image {
         assets: vec![],
         env: BTreeMap::new(),
         expose_because: Vec::new(),
+        healthcheck: Vec::new(),
+        stop_signal: None,
         expose: vec![],
         labels: BTreeMap::new(),
         layers: vec![],

@@ -81,6 +81,8 @@ pub(super) fn decide(
         env,
         expose,
         expose_because,
+        healthcheck: table.healthcheck.clone(),
+        stop_signal: table.stop_signal.clone(),
         labels: labels(member, &candidate.selected.binary.name, &table),
         layers,
     })

@@ -261,6 +261,10 @@ pub struct Image {
     pub expose: Vec<u16>,
     /// How they are known.
     pub expose_because: Vec<Because>,
+    /// The program that tells whether it is well, with its arguments; only on request.
+    pub healthcheck: Vec<String>,
+    /// `STOPSIGNAL`; only on request.
+    pub stop_signal: Option<String>,
     /// OCI labels from the manifest.
     pub labels: BTreeMap<String, String>,
     /// What each layer holds, in order, as the report names them.

@@ -2,6 +2,7 @@
 
 mod application;
 mod call;
+mod native;
 mod peers;
 mod report;
 mod smoke;
@@ -17,12 +18,15 @@ use report::{Outcome, Report, Row};
 
 const USAGE: &str = "\
 usage: cargo xtask corpus [--all] [--peers] [PACKAGE…]
+       cargo xtask corpus --native [CRATE…]
 
 Takes published applications through cargo, sets each up with `cargo dockerize init`, builds it, and runs its image. What
 came of it goes to target/corpus/corpus.md and corpus.json; rows of earlier runs stay.
 
   --all     every application of the list; without it and without names those that CI builds
-  --peers   also in the shapes of `docker init` and of cargo-chef's README, where the list says so";
+  --peers   also in the shapes of `docker init` and of cargo-chef's README, where the list says so
+  --native  rows of src/detect/native.toml, each built as a workspace of one crate: are its packages enough, is one of
+            them superfluous";
 
 pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
     if let ["help" | "--help" | "-h"] = arguments {
@@ -30,8 +34,14 @@ pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     let (flags, names): (Vec<&str>, Vec<&str>) = arguments.iter().partition(|argument| argument.starts_with('-'));
-    if let Some(flag) = flags.iter().find(|flag| !["--all", "--peers"].contains(flag)) {
+    if let Some(flag) = flags.iter().find(|flag| !["--all", "--native", "--peers"].contains(flag)) {
         bail!("`corpus {flag}` is not understood\n\n{USAGE}");
+    }
+    if flags.contains(&"--native") {
+        let engine = lab::up(sh)?;
+        engine.enter(sh);
+        cmd!(sh, "cargo build --quiet --release --package cargo-dockerize").run()?;
+        return native::run(sh, &engine, &names);
     }
     let list = application::list()?;
     if let Some(unknown) = names.iter().find(|name| list.iter().all(|one| one.package != **name)) {
