@@ -115,7 +115,7 @@ fn workspace(sh: &Shell, row: &Row, without: Option<&String>) -> Result<PathBuf>
     let features = row.features();
     let mut manifest = format!(
         "[package]\nname = \"proof\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\n{} = {{ version = \"*\", features = {features:?} }}\n",
+         [dependencies]\nproved = {{ package = {:?}, version = \"*\", features = {features:?} }}\n",
         row.krate
     );
     if let Some(without) = without {
@@ -126,8 +126,7 @@ fn workspace(sh: &Shell, row: &Row, without: Option<&String>) -> Result<PathBuf>
         ));
     }
     sh.write_file(folder.join("Cargo.toml"), manifest)?;
-    let main = format!("use {} as _;\n\nfn main() {{}}\n", row.krate.replace('-', "_"));
-    sh.write_file(folder.join("src/main.rs"), main)?;
+    sh.write_file(folder.join("src/main.rs"), "use proved as _;\n\nfn main() {}\n")?;
     Ok(folder)
 }
 
