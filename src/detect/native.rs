@@ -108,6 +108,15 @@ struct Evidence {
 fn evidence(package: &GraphPackage) -> Result<Evidence> {
     let Evidence { mut needs, mut unmapped } = Evidence::default();
     let Some(path) = &package.build_script else { return Ok(Evidence::default()) };
+    // Most build scripts ask the compiler for its version and nothing else: reading them all would cost more than cargo does.
+    let tells = |name: &String| {
+        let word = name.replace('-', "_");
+        matches!(word.as_str(), "pkg_config" | "system_deps")
+            || rules::scripts().is_ok_and(|rows| rows.iter().any(|row| row.uses.as_ref() == Some(&word)))
+    };
+    if !package.local && !package.build_dependencies.iter().any(tells) {
+        return Ok(Evidence::default());
+    }
     let facts = scripts::read(path);
     let uses = |name: &str| {
         facts.crates.contains(name)

@@ -60,15 +60,19 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let features = flags.features(settings);
     let mut notes = Vec::new();
     let selected = select::binaries(workspace, settings, &features, &mut notes)?;
-    let candidates = selected
-        .into_iter()
-        .map(|selected| {
+    let mut seen: BTreeMap<&str, (BinaryGraph, Findings)> = BTreeMap::new();
+    let mut candidates = Vec::new();
+    for selected in selected {
+        // The binaries of one package share its graph.
+        if !seen.contains_key(selected.member.name.as_str()) {
             // Which target is not decided yet; native parts do not differ between the two that are possible.
             let graph = workspace.graph(selected.member, &features, "x86_64-unknown-linux-musl")?;
             let findings = detect::detect(workspace, selected.member, &graph, &settings.workspace.native)?;
-            Ok(Candidate { selected, graph, findings })
-        })
-        .collect::<Result<Vec<_>>>()?;
+            seen.insert(&selected.member.name, (graph, findings));
+        }
+        let (graph, findings) = seen[selected.member.name.as_str()].clone();
+        candidates.push(Candidate { selected, graph, findings });
+    }
 
     let git = git::decide(workspace, &candidates, &mut notes);
     let context = context::decide(workspace, &git);
