@@ -9,7 +9,7 @@ pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
     let engine = lab::up(sh)?;
     engine.enter(sh);
     engine.tag(&["1.95.0"])?;
-    cmd!(sh, "cargo build --quiet --release --package cargo-dockerize").run()?;
+    cmd!(sh, "cargo build --release --package cargo-dockerize").run()?;
     let tool = root().join("target/release/cargo-dockerize");
     // A copy: the example in the repository stays as nobody has touched it.
     let copy = root().join("target/demo/orders");
