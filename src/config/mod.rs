@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use edit::edit;
 pub use load::{Settings, load, nearest};
 
-use crate::plan::model::Linkage;
+use crate::plan::model::{Linkage, Musl};
 
 /// One table's keys. A workspace's table takes them all; a member's takes those that speak of an image
 /// ([`Table::IMAGE_KEYS`]) and wins over the workspace's there.
@@ -119,7 +119,7 @@ pub struct NativeTable {
     #[serde(rename = "crate")]
     pub krate: String,
     /// What it means for static linking.
-    pub musl: MuslTable,
+    pub musl: Musl,
     /// Packages of the builder.
     #[serde(default)]
     pub apt: Vec<String>,
@@ -129,20 +129,6 @@ pub struct NativeTable {
     /// What its build script must see.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-}
-
-/// What a native part means for static linking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum MuslTable {
-    /// Compiles nothing for the target.
-    None,
-    /// Compiles C, which links statically.
-    C,
-    /// Compiles C++, which does not.
-    Cxx,
-    /// Links a library of the system's, which does not either.
-    System,
 }
 
 /// Something that the program reads.

@@ -161,7 +161,7 @@ mod tests {
         assert!(with(|t| t.packages = vec!["libpq-dev; curl".into()]).is_err());
         let native = |apt: &str| super::super::NativeTable {
             krate: "x-sys".into(),
-            musl: super::super::MuslTable::System,
+            musl: crate::plan::model::Musl::System,
             apt: vec![apt.into()],
             run: Vec::new(),
             env: std::collections::BTreeMap::new(),

@@ -60,7 +60,7 @@ pub(super) fn find(workspace: &Workspace, member: &Member) -> Vec<AssetFinding> 
             continue;
         }
         found.retain(|other| !other.path.starts_with(&path));
-        let file = format!("{}:{}", workspace.relative(&literal.file), literal.line);
+        let file = workspace.place(&literal.file, literal.line);
         found.push(AssetFinding {
             because: Because {
                 text: format!("{} reads `{value}` ({file})", member.name),

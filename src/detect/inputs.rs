@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::native::Native;
-use super::rules::{self, Musl, Needs};
+use super::rules::{self, Needs};
 use crate::failure::{Failure, Kind, Result};
 use crate::plan::model::Because;
 use crate::workspace::{BinaryGraph, Member, Workspace};
@@ -81,7 +81,7 @@ fn config_says<'a>(
     let file = &workspace.cargo_config.file;
     let apt: Vec<String> = apt.into_iter().map(str::to_owned).collect();
     let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let needs = Needs { musl: Musl::None, apk: apt.clone(), apt, env, run: Vec::new(), git: None, why: why.to_owned() };
+    let needs = Needs { apt, env, why: why.to_owned(), ..Needs::default() };
     let because = Because {
         text: format!("{file} {why}"),
         krate: None,
@@ -97,8 +97,9 @@ fn well_known_messages(workspace: &Workspace, graph: &BinaryGraph, native: &[Nat
     else {
         return;
     };
-    let mut importing = workspace.members.iter().filter(|member| !graph.find(&member.name).is_empty());
-    let Some(file) = importing.find_map(|member| member.sources.well_known_messages.first()) else { return };
+    let Some(file) = members(workspace, graph).find_map(|member| member.sources.well_known_messages.first()) else {
+        return;
+    };
     let file = workspace.relative(file);
     let because = Because {
         text: format!("{file} imports google/protobuf"),
@@ -106,25 +107,17 @@ fn well_known_messages(workspace: &Workspace, graph: &BinaryGraph, native: &[Nat
         rule: "well-known-messages".to_owned(),
         file: Some(file),
     };
-    let needs = Needs {
-        musl: Musl::None,
-        apt: vec!["libprotobuf-dev".to_owned()],
-        apk: vec!["protobuf-dev".to_owned()],
-        env: BTreeMap::new(),
-        run: Vec::new(),
-        git: None,
-        why: String::new(),
-    };
+    let needs =
+        Needs { apt: vec!["libprotobuf-dev".to_owned()], apk: vec!["protobuf-dev".to_owned()], ..Needs::default() };
     found.push(Native { needs, because });
 }
 
 /// sqlx's macros ask the database, or the answers that were saved in `.sqlx`.
 fn sqlx(workspace: &Workspace, graph: &BinaryGraph, found: &mut Vec<Native>) -> Result<()> {
     let Some(package) = graph.find("sqlx-macros").first() else { return Ok(()) };
-    let uses = |member: &&Member| !graph.find(&member.name).is_empty();
-    let asked = workspace.members.iter().filter(uses).find_map(|member| {
+    let asked = members(workspace, graph).find_map(|member| {
         let (name, place) = member.sources.macros.iter().find(|(name, _)| SQLX.contains(&name.as_str()))?;
-        Some((member, name, format!("{}:{}", workspace.relative(&place.0), place.1)))
+        Some((member, name, workspace.place(&place.0, place.1)))
     });
     let Some((member, name, place)) = asked else { return Ok(()) };
     let folders = [&workspace.root, &member.dir];
@@ -146,17 +139,14 @@ fn sqlx(workspace: &Workspace, graph: &BinaryGraph, found: &mut Vec<Native>) -> 
         file: Some(file),
     };
     let env = BTreeMap::from([("SQLX_OFFLINE".to_owned(), "true".to_owned())]);
-    let needs = Needs {
-        musl: Musl::None,
-        apt: Vec::new(),
-        apk: Vec::new(),
-        env,
-        run: Vec::new(),
-        git: None,
-        why: String::new(),
-    };
+    let needs = Needs { env, ..Needs::default() };
     found.push(Native { needs, because });
     Ok(())
+}
+
+/// The members that a graph compiles.
+fn members<'a>(workspace: &'a Workspace, graph: &'a BinaryGraph) -> impl Iterator<Item = &'a Member> {
+    workspace.members.iter().filter(|member| !graph.find(&member.name).is_empty())
 }
 
 /// Submodules that were not fetched: a member's, whose build needs what is in them.

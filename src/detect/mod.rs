@@ -19,7 +19,7 @@ pub use assets::AssetFinding;
 pub use inputs::linkers;
 pub use native::Native;
 pub use ports::PortFinding;
-pub use rules::{Git, Musl, Needs};
+pub use rules::{Git, Needs};
 use rules::{Need, RuntimeRow};
 
 /// What one binary needs.

@@ -1,10 +1,10 @@
 //! What the native parts of a graph need to be compiled and linked: by the table, else by the crate's own build script and
 //! manifest.
 
-use super::rules::{self, Musl, Needs};
-use crate::config::{MuslTable, NativeTable};
+use super::rules::{self, Needs};
+use crate::config::NativeTable;
 use crate::failure::Result;
-use crate::plan::model::Because;
+use crate::plan::model::{Because, Musl};
 use crate::workspace::{BinaryGraph, GraphPackage, Workspace, scripts};
 
 /// A crate with native parts.
@@ -60,18 +60,12 @@ pub(super) fn find(
 /// What the user says of a crate.
 fn said(row: &NativeTable) -> Needs {
     Needs {
-        musl: match row.musl {
-            MuslTable::None => Musl::None,
-            MuslTable::C => Musl::C,
-            MuslTable::Cxx => Musl::Cxx,
-            MuslTable::System => Musl::System,
-        },
+        musl: row.musl,
         apt: row.apt.clone(),
-        apk: row.apt.clone(),
         env: row.env.clone(),
         run: row.run.clone(),
-        git: None,
         why: "needs what the metadata says".to_owned(),
+        ..Needs::default()
     }
 }
 
@@ -106,8 +100,8 @@ struct Evidence {
 }
 
 fn evidence(package: &GraphPackage) -> Result<Evidence> {
-    let Evidence { mut needs, mut unmapped } = Evidence::default();
-    let Some(path) = &package.build_script else { return Ok(Evidence::default()) };
+    let mut evidence = Evidence::default();
+    let Some(path) = &package.build_script else { return Ok(evidence) };
     // Most build scripts ask the compiler for its version and nothing else: reading them all would cost more than cargo does.
     let tells = |name: &String| {
         let word = name.replace('-', "_");
@@ -115,7 +109,7 @@ fn evidence(package: &GraphPackage) -> Result<Evidence> {
             || rules::scripts().is_ok_and(|rows| rows.iter().any(|row| row.uses.as_ref() == Some(&word)))
     };
     if !package.local && !package.build_dependencies.iter().any(tells) {
-        return Ok(Evidence::default());
+        return Ok(evidence);
     }
     let facts = scripts::read(path);
     let uses = |name: &str| {
@@ -129,11 +123,11 @@ fn evidence(package: &GraphPackage) -> Result<Evidence> {
         let by_place = package.local || row.needs.git.is_none();
         if by_crate && by_program && by_place && row.cpp.is_none_or(|cpp| cpp == facts.cpp) {
             let what = row.uses.as_ref().or(row.program.as_ref()).cloned().unwrap_or_default();
-            needs.push((format!("build-script:{what}"), row.needs.clone()));
+            evidence.needs.push((format!("build-script:{what}"), row.needs.clone()));
         }
     }
     // Who can compile it asks pkg-config first and goes on when it is not there, which it is not here.
-    let compiles = needs.iter().any(|(_, needs)| needs.musl >= Musl::C);
+    let compiles = evidence.needs.iter().any(|(_, needs)| needs.musl >= Musl::C);
     let asked = facts.libraries.iter().filter(|_| !compiles && uses("pkg_config"));
     let declared = package
         .system_libraries
@@ -143,20 +137,18 @@ fn evidence(package: &GraphPackage) -> Result<Evidence> {
         .map(|library| &library.name);
     for (name, how) in asked.map(|name| (name, "asks pkg-config for")).chain(declared.map(|name| (name, "links"))) {
         match rules::libraries()?.iter().find(|row| row.name == *name) {
-            Some(row) => needs.push((
+            Some(row) => evidence.needs.push((
                 format!("library:{name}"),
                 Needs {
                     musl: Musl::System,
                     apt: vec![row.apt.clone(), "pkg-config".to_owned()],
                     apk: vec![row.apk.clone(), "pkgconf".to_owned()],
-                    env: std::collections::BTreeMap::new(),
-                    run: Vec::new(),
-                    git: None,
                     why: format!("{how} the system's {name}"),
+                    ..Needs::default()
                 },
             )),
-            None => unmapped.push(name.clone()),
+            None => evidence.unmapped.push(name.clone()),
         }
     }
-    Ok(Evidence { needs, unmapped })
+    Ok(evidence)
 }

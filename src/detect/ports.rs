@@ -27,7 +27,7 @@ pub(super) fn find(workspace: &Workspace, member: &Member, server: (Option<u16>,
         if asked || found.iter().any(|other| other.port == fact.port) {
             continue;
         }
-        let file = format!("{}:{}", workspace.relative(file), fact.line);
+        let file = workspace.place(file, fact.line);
         let because = Because {
             text: format!("{}, and {} names the port ({file})", server.text, member.name),
             rule: "port-literal".to_owned(),

@@ -7,24 +7,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::{Failure, Kind, Result};
+use crate::plan::model::Musl;
 use crate::workspace::{BinaryGraph, GraphPackage};
 
-/// What a native part means for static linking with musl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Musl {
-    /// Compiles nothing for the target.
-    None,
-    /// Compiles C: a C compiler for musl is needed.
-    C,
-    /// Compiles C++: Debian has no static C++ library for musl.
-    Cxx,
-    /// Links a library that the system has for glibc only.
-    System,
-}
-
 /// What a native part needs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Needs {
     /// What it means for static linking.
     pub musl: Musl,
@@ -120,8 +107,6 @@ pub(super) struct LibraryRow {
 pub(super) struct LinkerRow {
     pub name: String,
     pub apt: Vec<String>,
-    #[allow(dead_code, reason = "for bases of Alpine")]
-    pub apk: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -35,7 +35,7 @@ pub(super) fn find(
         if found.iter().any(|(other, _)| *other == folder) {
             continue;
         }
-        let file = format!("{}:{}", workspace.relative(&literal.file), literal.line);
+        let file = workspace.place(&literal.file, literal.line);
         let text = match &keeps_files {
             Some(why) => format!("{}, and {} names `{value}` ({file})", why.text, member.name),
             None => format!("{} names `{value}` ({file})", member.name),

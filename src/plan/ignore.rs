@@ -81,14 +81,13 @@ fn inputs(workspace: &Workspace, settings: &Settings, context: &Context) -> Vec<
             if path.is_empty() || path.starts_with("..") || path.starts_with('/') || !input.path.exists() {
                 continue;
             }
-            let file = format!("{}:{}", workspace.relative(&input.file), input.line);
+            let file = workspace.place(&input.file, input.line);
             let text = format!("{} in {file}", input.how);
             let krate = Some(format!("{} {}", member.name, member.version));
             inputs.push((path, Because { text, krate, rule: "build-input".to_owned(), file: Some(file) }));
         }
         for file in settings.of(&member.name).extra_ca {
-            let text = "extra-ca in the metadata".to_owned();
-            let because = Because { text, krate: None, rule: "metadata".to_owned(), file: None };
+            let because = Because::new("metadata", "extra-ca in the metadata");
             inputs.push((super::context::inside(context, &file), because));
         }
     }

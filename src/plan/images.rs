@@ -45,8 +45,8 @@ pub(super) fn decide(
     layers.push("program".to_owned());
     let because = vec![match (settings.workspace.images.final_.is_some(), linked) {
         (true, _) => metadata("images.final"),
-        (false, Linkage::StaticMusl) => reason("default", "a static binary needs nothing under it"),
-        (false, Linkage::DynamicGnu) => reason("default", "the binary's shared libraries are copied beside it"),
+        (false, Linkage::StaticMusl) => Because::new("default", "a static binary needs nothing under it"),
+        (false, Linkage::DynamicGnu) => Because::new("default", "the binary's shared libraries are copied beside it"),
     }];
     let found = &candidate.findings.ports;
     let (mut expose, expose_because) = if table.expose.is_empty() {
@@ -88,12 +88,8 @@ pub(super) fn decide(
     })
 }
 
-fn reason(rule: &str, text: &str) -> Because {
-    Because { text: text.to_owned(), krate: None, rule: rule.to_owned(), file: None }
-}
-
 fn metadata(key: &str) -> Because {
-    reason("metadata", &format!("`{key}` in the metadata says so"))
+    Because::new("metadata", format!("`{key}` in the metadata says so"))
 }
 
 /// The metadata beats what was found.

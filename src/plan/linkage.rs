@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Candidate;
-use super::model::{Because, Group, Linkage, Package, Target};
+use super::model::{Because, Group, Linkage, Musl, Package, Target};
 use crate::config::Settings;
-use crate::detect::{self, Musl, Native};
+use crate::detect::{self, Native};
 use crate::failure::Result;
 use crate::workspace::{BinaryGraph, Features, Member, Workspace};
 
@@ -44,9 +44,9 @@ fn decide(settings: &Settings, candidate: &Candidate<'_>) -> (Linkage, Vec<Becau
     let evidence: Vec<Because> = against.iter().map(|native| native.because.clone()).collect();
     let name = &candidate.selected.binary.name;
     if let Some(forced) = settings.of(&candidate.selected.member.name).linkage {
-        let mut because = vec![because("metadata", format!("{name}: the metadata says {}", forced.name()))];
+        let mut because = vec![Because::new("metadata", format!("{name}: the metadata says {}", forced.name()))];
         if forced == Linkage::StaticMusl && !evidence.is_empty() {
-            because.push(because_of("metadata", format!("{name}: static linking will break, for the reasons below")));
+            because.push(Because::new("metadata", format!("{name}: static linking will break, for the reasons below")));
             because.extend(evidence);
         }
         return (forced, because);
@@ -60,17 +60,9 @@ fn decide(settings: &Settings, candidate: &Candidate<'_>) -> (Linkage, Vec<Becau
         } else {
             format!("{name}: its native parts link statically ({})", parts.join(", "))
         };
-        return (Linkage::StaticMusl, vec![because("static", text)]);
+        return (Linkage::StaticMusl, vec![Because::new("static", text)]);
     }
     (Linkage::DynamicGnu, evidence)
-}
-
-fn because(rule: &str, text: String) -> Because {
-    because_of(rule, text)
-}
-
-fn because_of(rule: &str, text: String) -> Because {
-    Because { text, krate: None, rule: rule.to_owned(), file: None }
 }
 
 fn group(
@@ -114,10 +106,10 @@ fn group(
     }
     let c_for_musl = compiles_c.filter(|_| linkage == Linkage::StaticMusl);
     if let Some(why) = &c_for_musl {
-        packages.entry("musl-tools".to_owned()).or_default().push(why.clone());
+        want(&mut packages, "musl-tools", why);
     }
     for name in &settings.workspace.packages {
-        packages.entry(name.clone()).or_default().push(because("metadata", "the metadata names it".to_owned()));
+        want(&mut packages, name, &Because::new("metadata", "the metadata names it"));
     }
     let targets = ARCHITECTURES
         .iter()

@@ -33,6 +33,11 @@ pub struct Because {
 }
 
 impl Because {
+    /// What rests on no crate and no file.
+    pub fn new(rule: &str, text: impl Into<String>) -> Self {
+        Self { text: text.into(), krate: None, rule: rule.to_owned(), file: None }
+    }
+
     /// The crate's name without its version.
     pub fn krate_name(&self) -> Option<&str> {
         self.krate.as_deref().and_then(|krate| krate.split(' ').next())
@@ -179,6 +184,21 @@ impl Linkage {
             Self::DynamicGnu => "dynamic-gnu",
         }
     }
+}
+
+/// What a native part means for static linking with musl.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Musl {
+    /// Compiles nothing for the target.
+    #[default]
+    None,
+    /// Compiles C: a C compiler for musl is needed.
+    C,
+    /// Compiles C++: Debian has no static C++ library for musl.
+    Cxx,
+    /// Links a library that the system has for glibc only.
+    System,
 }
 
 /// Binaries that one cargo invocation compiles: same linkage, same native needs.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{Because, Secret, SecretKind};
 use crate::failure::{Failure, Kind, Result};
-use crate::workspace::{Origin, Workspace, home_registries};
+use crate::workspace::{Origin, Workspace};
 
 /// The secrets, and the variables that are none: how cargo shows tokens, and the indices of registries that only
 /// this user's configuration names.
@@ -63,7 +63,7 @@ fn registry(workspace: &Workspace, index: &str, package: &str) -> Result<(String
     let find = |registries: &BTreeMap<String, String>| {
         registries.iter().find(|(_, known)| same(known)).map(|(name, _)| name.clone())
     };
-    let (name, of_home) = match (find(&workspace.cargo_config.registries), find(&home_registries())) {
+    let (name, of_home) = match (find(&workspace.cargo_config.registries), find(&workspace.home_registries)) {
         (Some(name), _) => (name, false),
         (None, Some(name)) => (name, true),
         (None, None) => {

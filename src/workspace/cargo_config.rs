@@ -58,7 +58,7 @@ pub(super) fn read(root: &Utf8Path, top: &Utf8Path) -> CargoConfig {
 }
 
 /// The registries that this user's own configuration names: a build elsewhere must be told their indices.
-pub fn home_registries() -> BTreeMap<String, String> {
+pub(super) fn home_registries() -> BTreeMap<String, String> {
     let home = std::env::var("CARGO_HOME").ok().or_else(|| Some(format!("{}/.cargo", std::env::var("HOME").ok()?)));
     let text = home.and_then(|home| fs_err::read_to_string(Utf8Path::new(&home).join("config.toml")).ok());
     let mut config = CargoConfig::default();

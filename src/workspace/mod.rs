@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use cargo_config::{CargoConfig, Link, home_registries};
+pub use cargo_config::{CargoConfig, Link};
 pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
 pub use origins::Origin;
 pub use ports::PortFact;
@@ -79,6 +79,8 @@ pub struct Workspace {
     pub repository: Option<Utf8PathBuf>,
     /// Where packages come from, other than the public registry.
     pub origins: Vec<Origin>,
+    /// Registries that only this user's own configuration names; read where a package comes from one.
+    pub home_registries: BTreeMap<String, String>,
     graph: guppy::graph::PackageGraph,
 }
 
@@ -140,6 +142,7 @@ impl Workspace {
         local.sort();
         local.dedup();
         let repository = root.ancestors().find(|folder| folder.join(".git").exists()).map(Utf8Path::to_owned);
+        let origins = origins::read(&graph);
         let name = root_package(&members, &root).map(|member| member.name.clone());
         Ok(Self {
             // Not the folder's name: another clone lies in another folder, and its files must be the same.
@@ -149,7 +152,12 @@ impl Workspace {
             target_dir: graph.workspace().target_directory().to_owned(),
             cargo_config: cargo_config::read(&root, repository.as_deref().unwrap_or(&root)),
             repository,
-            origins: origins::read(&graph),
+            home_registries: if origins.iter().any(|origin| matches!(origin, Origin::Registry { .. })) {
+                cargo_config::home_registries()
+            } else {
+                BTreeMap::new()
+            },
+            origins,
             alias_packages: metadata::alias_packages(&root),
             manifest,
             members,
@@ -194,6 +202,11 @@ impl Workspace {
     /// As [`Workspace::graph`].
     pub fn graph_of(&self, members: &[&Member], features: &Features, triple: &str) -> Result<BinaryGraph> {
         graph::resolve(&self.graph, members, features, triple)
+    }
+
+    /// A line of a source, as shown to people: `src/main.rs:14`.
+    pub fn place(&self, file: &Utf8Path, line: usize) -> String {
+        format!("{}:{line}", self.relative(file))
     }
 
     /// A path as shown to people and written into files: relative to the root, `/` between its parts.

@@ -1,6 +1,6 @@
 //! Where the packages of the lock file come from, other than the public registry.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use guppy::graph::{ExternalSource, PackageGraph};
 
@@ -31,34 +31,31 @@ pub enum Origin {
 }
 
 pub(super) fn read(graph: &PackageGraph) -> Vec<Origin> {
-    let mut found = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    for package in graph.packages() {
-        if !package.source().is_external() || package.source().is_crates_io() {
-            continue;
-        }
+    // One package of each place is evidence enough.
+    let mut found: BTreeMap<String, Origin> = BTreeMap::new();
+    for package in graph.packages().filter(|package| package.source().is_external() && !package.source().is_crates_io())
+    {
         let name = package.name().to_owned();
-        let origin = match package.source().parse_external() {
-            Some(ExternalSource::Registry(index)) => Origin::Registry { index: index.to_owned(), package: name },
-            Some(ExternalSource::Sparse(index)) => Origin::Registry { index: format!("sparse+{index}"), package: name },
+        let (place, origin) = match package.source().parse_external() {
+            Some(ExternalSource::Registry(index)) => {
+                (index.to_owned(), Origin::Registry { index: index.to_owned(), package: name })
+            }
+            Some(ExternalSource::Sparse(index)) => {
+                let index = format!("sparse+{index}");
+                (index.clone(), Origin::Registry { index, package: name })
+            }
             Some(ExternalSource::Git { repository, .. }) => match (host(repository), repository.split_once("://")) {
-                (Some(host), Some(("ssh", _))) => Origin::GitSsh { host, package: name },
-                (Some(host), Some(("https", _))) => Origin::GitHttps { host, package: name },
+                (Some(host), Some(("ssh", _))) => (format!("ssh {host}"), Origin::GitSsh { host, package: name }),
+                (Some(host), Some(("https", _))) => (format!("https {host}"), Origin::GitHttps { host, package: name }),
                 _ => continue,
             },
             _ => continue,
         };
-        // One package of each place is evidence enough.
-        let place = match &origin {
-            Origin::GitSsh { host, .. } => format!("ssh {host}"),
-            Origin::GitHttps { host, .. } => format!("https {host}"),
-            Origin::Registry { index, .. } => index.clone(),
-        };
-        if seen.insert(place) {
-            found.insert(origin);
-        }
+        found.entry(place).or_insert(origin);
     }
-    found.into_iter().collect()
+    let mut origins: Vec<Origin> = found.into_values().collect();
+    origins.sort();
+    origins
 }
 
 /// The host of a URL, without whoever logs in.

@@ -83,10 +83,11 @@ pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
             continue;
         }
         let Ok(tokens) = text.parse::<TokenStream>() else { continue };
-        if is_program(package, path) {
+        let program = is_program(package, path);
+        if program {
             facts.ports.extend(ports::find(tokens.clone()).into_iter().map(|fact| (fact, path.to_owned())));
         }
-        let mut file = File { package, path, program: is_program(package, path), facts: &mut facts };
+        let mut file = File { package, path, program, facts: &mut facts };
         file.walk(tokens);
         proc_macro2::extra::invalidate_current_thread_spans();
     }
