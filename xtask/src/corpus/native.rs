@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
@@ -34,7 +36,7 @@ struct Row {
 }
 
 /// What came of a row.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Proof {
     /// Built and run with what the row names.
     enough: bool,
@@ -57,90 +59,132 @@ impl Row {
     }
 }
 
+/// Rows at a time: downloads, packages and layers of one are waited for while another compiles.
+const AT_A_TIME: usize = 2;
+
 /// Proves the rows of these crates, or all of them; what earlier runs proved stays.
 pub fn run(sh: &Shell, engine: &lab::Engine, crates: &[&str]) -> Result<()> {
     let table: Table = toml::from_str(TABLE).context("native.toml")?;
     let path = root().join("target/corpus/native.json");
-    let mut proofs: BTreeMap<String, Proof> = match sh.read_file(&path) {
+    let earlier: BTreeMap<String, Proof> = match sh.read_file(&path) {
         Ok(text) => serde_json::from_str(&text).context("native.json is of another version")?,
         Err(_) => BTreeMap::new(),
     };
+    let wanted = |row: &&Row| match crates {
+        [] => earlier.get(&row.name()).is_none_or(|proof| !proof.enough),
+        crates => crates.contains(&row.krate.as_str()),
+    };
     // What compiles nothing for the target runs in somebody else's build script: the workspaces of shapes prove that.
-    let rows = table.row.iter().filter(|row| row.lab.is_none() && row.musl != "none");
-    for row in rows.filter(|row| crates.is_empty() || crates.contains(&row.krate.as_str())) {
-        if crates.is_empty() && proofs.get(&row.name()).is_some_and(|proof| proof.enough) {
-            continue;
-        }
-        let proof = prove(sh, engine, row)?;
-        let verdict = match (&proof.reason, proof.superfluous.as_slice()) {
-            (Some(reason), _) => format!("not enough: {reason}"),
-            (None, []) => "enough, and nothing superfluous".to_owned(),
-            (None, superfluous) => format!("superfluous: {}", superfluous.join(", ")),
+    let provable = table.row.iter().filter(|row| row.lab.is_none() && row.musl != "none");
+    let rows = Mutex::new(provable.filter(wanted).collect::<Vec<_>>().into_iter());
+    let proofs = Mutex::new(earlier.clone());
+    thread::scope(|scope| {
+        let worker = |number: usize| {
+            let (rows, proofs, path) = (&rows, &proofs, &path);
+            move || -> Result<()> {
+                let place = Place::new(engine, number)?;
+                loop {
+                    let Some(row) = rows.lock().ok().and_then(|mut rows| rows.next()) else { return Ok(()) };
+                    let proof = place.prove(row)?;
+                    eprintln!("corpus: {}: {}", row.name(), proof.verdict());
+                    let Ok(mut proofs) = proofs.lock() else { return Ok(()) };
+                    proofs.insert(row.name(), proof);
+                    place.sh.write_file(path, serde_json::to_string_pretty(&*proofs)?)?;
+                }
+            }
         };
-        eprintln!("corpus: {}: {verdict}", row.name());
-        proofs.insert(row.name(), proof);
-        sh.write_file(&path, serde_json::to_string_pretty(&proofs)?)?;
-    }
-    let wrong: Vec<&str> = proofs
-        .iter()
-        .filter(|(_, proof)| !proof.enough || !proof.superfluous.is_empty())
-        .map(|(name, _)| name.as_str())
-        .collect();
+        let workers: Vec<_> = (0..AT_A_TIME).map(|number| scope.spawn(worker(number))).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| bail!("a worker panicked")))
+    })?;
+    let proofs = proofs.into_inner().unwrap_or_default();
+    let wrong = proofs.iter().filter(|(_, proof)| !proof.enough || !proof.superfluous.is_empty());
+    let wrong: Vec<&str> = wrong.map(|(name, _)| name.as_str()).collect();
     println!("{} rows proved, {} wrong", proofs.len(), wrong.len());
     ensure!(wrong.is_empty(), "wrong: {}", wrong.join(", "));
     Ok(())
 }
 
-fn prove(sh: &Shell, engine: &lab::Engine, row: &Row) -> Result<Proof> {
-    let folder = workspace(sh, row, None)?;
-    let output = attempt(sh, engine, &folder)?;
-    if !output.good {
-        let reason = super::report::Outcome::failed("build", &output).reason;
-        return Ok(Proof { reason, ..Proof::default() });
-    }
-    let mut proof = Proof { enough: true, ..Proof::default() };
-    for without in &row.apt {
-        let folder = workspace(sh, row, Some(without))?;
-        if attempt(sh, engine, &folder)?.good {
-            proof.superfluous.push(without.clone());
+impl Proof {
+    fn verdict(&self) -> String {
+        match (&self.reason, self.superfluous.as_slice()) {
+            (Some(reason), _) => format!("not enough: {reason}"),
+            (None, []) => "enough, and nothing superfluous".to_owned(),
+            (None, superfluous) => format!("superfluous: {}", superfluous.join(", ")),
         }
     }
-    Ok(proof)
 }
 
-/// A program that links the crate and nothing else; without one of the packages where one is named.
-fn workspace(sh: &Shell, row: &Row, without: Option<&String>) -> Result<PathBuf> {
-    let folder = scratch().join("native");
-    sh.remove_path(&folder)?;
-    let features = row.features();
-    let mut manifest = format!(
-        "[package]\nname = \"proof\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\nproved = {{ package = {:?}, version = \"*\", features = {features:?} }}\n",
-        row.krate
-    );
-    if let Some(without) = without {
-        let left: Vec<&String> = row.apt.iter().filter(|name| *name != without).collect();
-        manifest.push_str(&format!(
-            "\n[workspace.metadata.dockerize]\nnative = [{{ crate = {:?}, musl = {:?}, apt = {left:?} }}]\n",
-            row.krate, row.musl
-        ));
-    }
-    sh.write_file(folder.join("Cargo.toml"), manifest)?;
-    sh.write_file(folder.join("src/main.rs"), "use proved as _;\n\nfn main() {}\n")?;
-    Ok(folder)
+/// Where one row at a time is proved.
+struct Place {
+    sh: Shell,
+    /// The package's name and the image's.
+    name: String,
+    folder: PathBuf,
+    /// The lab has no image of a Dockerfile frontend.
+    syntax: &'static [&'static str],
 }
 
-fn attempt(sh: &Shell, engine: &lab::Engine, folder: &PathBuf) -> Result<Output> {
-    let tool = root().join("target/release/cargo-dockerize");
-    let _dir = sh.push_dir(folder);
-    let syntax: &[&str] = if engine.is_lab() { &["--syntax", "none"] } else { &[] };
-    let set_up = call::output(cmd!(sh, "{tool} dockerize init --generate-lockfile {syntax...}"))?;
-    if !set_up.good {
-        return Ok(set_up);
+impl Place {
+    fn new(engine: &lab::Engine, number: usize) -> Result<Self> {
+        let sh = Shell::new()?;
+        engine.enter(&sh);
+        let name = format!("proof-{number}");
+        let folder = scratch().join("native").join(&name);
+        Ok(Self { sh, name, folder, syntax: if engine.is_lab() { &["--syntax", "none"] } else { &[] } })
     }
-    let built = call::output(cmd!(sh, "{tool} dockerize build --format json"))?;
-    if !built.good {
-        return Ok(built);
+
+    fn prove(&self, row: &Row) -> Result<Proof> {
+        self.workspace(row, None)?;
+        let output = self.attempt()?;
+        if !output.good {
+            let reason = super::report::Outcome::failed("build", &output).reason;
+            return Ok(Proof { reason, ..Proof::default() });
+        }
+        let mut proof = Proof { enough: true, ..Proof::default() };
+        for without in &row.apt {
+            self.workspace(row, Some(without))?;
+            if self.attempt()?.good {
+                proof.superfluous.push(without.clone());
+            }
+        }
+        Ok(proof)
     }
-    call::output(cmd!(sh, "docker run --rm --read-only proof"))
+
+    /// A program that links the crate and nothing else; without one of the packages where one is named.
+    fn workspace(&self, row: &Row, without: Option<&String>) -> Result<()> {
+        self.sh.remove_path(&self.folder)?;
+        let (features, name) = (row.features(), &self.name);
+        // What is needed is needed without optimisation as well, which takes its time.
+        let mut manifest = format!(
+            "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+             [profile.release]\nopt-level = 0\n\n\
+             [dependencies]\nproved = {{ package = {:?}, version = \"*\", features = {features:?} }}\n",
+            row.krate
+        );
+        if let Some(without) = without {
+            let left: Vec<&String> = row.apt.iter().filter(|name| *name != without).collect();
+            manifest.push_str(&format!(
+                "\n[workspace.metadata.dockerize]\nnative = [{{ crate = {:?}, musl = {:?}, apt = {left:?} }}]\n",
+                row.krate, row.musl
+            ));
+        }
+        self.sh.write_file(self.folder.join("Cargo.toml"), manifest)?;
+        self.sh.write_file(self.folder.join("src/main.rs"), "use proved as _;\n\nfn main() {}\n")?;
+        Ok(())
+    }
+
+    fn attempt(&self) -> Result<Output> {
+        let tool = root().join("target/release/cargo-dockerize");
+        let (sh, name, syntax) = (&self.sh, &self.name, self.syntax);
+        let _dir = sh.push_dir(&self.folder);
+        let set_up = call::output(cmd!(sh, "{tool} dockerize init --generate-lockfile {syntax...}"))?;
+        if !set_up.good {
+            return Ok(set_up);
+        }
+        let built = call::output(cmd!(sh, "{tool} dockerize build --format json"))?;
+        if !built.good {
+            return Ok(built);
+        }
+        call::output(cmd!(sh, "docker run --rm --read-only {name}"))
+    }
 }
