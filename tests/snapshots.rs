@@ -98,3 +98,29 @@ fn the_graph_is_that_of_the_binary_alone() {
     assert!(worker.find("tempfile").is_empty(), "a dev-dependency is not in the image");
     assert!(cli.find("windows-sys").is_empty(), "nor is what another system needs");
 }
+
+#[test]
+fn what_cargo_itself_reads_comes_before_the_sources() {
+    let tree = Tree::copy("tests/corpus/outside");
+    let write = |path: &str, text: &str| {
+        fs_err::create_dir_all(tree.path().join(path).parent().unwrap()).unwrap();
+        fs_err::write(tree.path().join(path), text).unwrap();
+    };
+    write(".git/HEAD", "ref: refs/heads/main\n");
+    write("ca/company.pem", "");
+    write(".cargo/config.toml", "[http]\ncainfo = \"ca/company.pem\"\n");
+    let (_, plan) = planned(&tree, "app", None);
+    for file in [".cargo/config.toml", "ca/company.pem"] {
+        assert!(plan.context.local.iter().any(|local| local == file), "{file}: {:?}", plan.context.local);
+    }
+    let kept: Vec<&str> = plan.ignore.iter().map(|rule| rule.pattern.as_str()).collect();
+    assert!(
+        kept.iter().rposition(|rule| *rule == "!ca/company.pem") > kept.iter().rposition(|rule| *rule == "**/*.pem")
+    );
+
+    // A file of this machine's is no part of a build elsewhere.
+    write(".cargo/config.toml", "[http]\ncainfo = \"/opt/company.pem\"\n");
+    let (_, plan) = planned(&tree, "app", None);
+    assert!(plan.context.local.iter().all(|local| !local.contains("company.pem")));
+    assert_eq!(plan.groups[0].env["CARGO_HTTP_CAINFO"], "/etc/ssl/certs/ca-certificates.crt");
+}

@@ -51,6 +51,8 @@ pub struct Table {
     pub packages: Vec<String>,
     /// Crates with native parts that no rule knows, or that one knows wrongly.
     pub native: Vec<NativeTable>,
+    /// Authorities that the build trusts and the images do not: PEM files in the workspace, relative to its root.
+    pub build_ca: Vec<String>,
     /// Environment of cook and build.
     pub build_env: BTreeMap<String, String>,
     /// Image profiles: which of cargo's profiles `--profile NAME` builds with.

@@ -126,7 +126,8 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
         }
     }
     table.writable.iter().try_for_each(|value| check(&ABSOLUTE, "writable", value))?;
-    table.extra_ca.iter().try_for_each(|value| check(&INSIDE, "extra-ca", value))
+    let authorities = [("extra-ca", &table.extra_ca), ("build-ca", &table.build_ca)];
+    authorities.into_iter().try_for_each(|(key, values)| values.iter().try_for_each(|value| check(&INSIDE, key, value)))
 }
 
 fn one(file: &str, text: &str, rule: &Rule, key: &str, value: &str) -> Result<()> {

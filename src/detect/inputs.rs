@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::native::Native;
 use super::rules::{self, Needs};
 use crate::failure::{Failure, Kind, Result};
+use crate::image_paths::CA_BUNDLE;
 use crate::plan::model::Because;
 use crate::workspace::{BinaryGraph, Member, Workspace};
 
@@ -36,6 +37,10 @@ pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph, native: &[Native]
     }
     if config.offline && config.vendored.is_empty() {
         found.push(config_says(workspace, "is offline, which the build is not", [], [("CARGO_NET_OFFLINE", "false")]));
+    }
+    if let Some(file) = config.cainfo.as_ref().filter(|file| workspace.read_by_cargo().all(|read| read != *file)) {
+        let why = format!("trusts the authorities in {file}, which stays on this machine");
+        found.push(config_says(workspace, &why, [], [("CARGO_HTTP_CAINFO", CA_BUNDLE)]));
     }
     if config.git_cli {
         found.push(config_says(workspace, "fetches with git", ["git"], []));

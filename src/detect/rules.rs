@@ -24,6 +24,9 @@ pub struct Needs {
     /// What its build script must see.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// What its build script must see where the target is musl, as a variable of that target; `{arch}` is the processor.
+    #[serde(default, rename = "musl-env")]
+    pub musl_env: BTreeMap<String, String>,
     /// Packages whose files are read or opened by name at run time.
     #[serde(default)]
     pub run: Vec<String>,
@@ -239,11 +242,12 @@ mod tests {
         assert!(known >= 80, "{known}");
     }
 
-    /// `deny_unknown_fields` and `flatten` do not go together; `lab` and `prove` are read by the corpus.
+    /// `deny_unknown_fields` and `flatten` do not go together; `lab`, `prove` and `version` are read by the corpus.
     #[test]
     fn rows_have_no_key_that_nobody_reads() {
         let keys = [
-            "apk", "apt", "cpp", "crate", "env", "git", "lab", "musl", "program", "prove", "run", "uses", "when", "why",
+            "apk", "apt", "cpp", "crate", "env", "git", "lab", "musl", "musl-env", "program", "prove", "run", "uses",
+            "version", "when", "why",
         ];
         for text in [include_str!("native.toml"), include_str!("build-scripts.toml")] {
             let table: Table<toml::Table> = toml::from_str(text).unwrap();

@@ -16,10 +16,8 @@ pub(super) fn decide(workspace: &Workspace, git: &Git) -> Context {
         .flat_map(|member| &member.sources.inputs)
         .filter(|input| input.how != "rerun-if-changed" && input.path.exists())
         .filter_map(|input| input.path.parent());
-    let vendored = &workspace.cargo_config.vendored;
-    let local = workspace.local.iter().chain(vendored).map(Utf8PathBuf::as_path);
     let repository = workspace.repository.as_deref().filter(|_| git.folder.is_some());
-    for needed in local.chain(included).chain(repository) {
+    for needed in workspace.read_by_cargo().chain(included).chain(repository) {
         folder = common(&folder, needed);
     }
     let shown = |path: Utf8PathBuf| if path.as_str().is_empty() { ".".to_owned() } else { path.into_string() };
@@ -27,7 +25,7 @@ pub(super) fn decide(workspace: &Workspace, git: &Git) -> Context {
         path: shown(relative(&workspace.root, &folder)),
         workspace: shown(relative(&folder, &workspace.root)),
         workdir: WORKDIR.to_owned(),
-        local: workspace.local.iter().chain(vendored).map(|path| shown(relative(&folder, path))).collect(),
+        local: workspace.read_by_cargo().map(|path| shown(relative(&folder, path))).collect(),
     }
 }
 

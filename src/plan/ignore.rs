@@ -54,6 +54,14 @@ pub(super) fn decide(
     }
     let left_out = Matcher::new(&rules)?;
     let mut kept: Vec<IgnoreRule> = Vec::new();
+    let folder = normal(&workspace.root.join(&context.path));
+    // cargo holds vendored packages against their checksums: whatever they are called, their files are all there.
+    for vendored in &workspace.cargo_config.vendored {
+        let pattern = format!("!{}", relative(&folder, vendored));
+        let section = "Vendored packages, with every file that their checksums name";
+        let because = Because::new("cargo-config", format!("{} names the folder", workspace.cargo_config.file));
+        kept.push(IgnoreRule { pattern, section: section.to_owned(), because: Some(because) });
+    }
     for (path, because) in inputs(workspace, settings, context) {
         if left_out.matches(&path) && !kept.iter().any(|rule| rule.pattern == format!("!{path}")) {
             let section = "What the build reads all the same".to_owned();
@@ -86,10 +94,20 @@ fn inputs(workspace: &Workspace, settings: &Settings, context: &Context) -> Vec<
             let krate = Some(format!("{} {}", member.name, member.version));
             inputs.push((path, Because { text, krate, rule: "build-input".to_owned(), file: Some(file) }));
         }
+    }
+    if let Some(file) = workspace.read_by_cargo().find(|path| workspace.cargo_config.cainfo.as_deref() == Some(*path)) {
+        let because = Because::new("cargo-config", format!("http.cainfo in {}", workspace.cargo_config.file));
+        inputs.push((relative(&folder, file).into_string(), because));
+    }
+    for member in &workspace.members {
         for file in settings.of(&member.name).extra_ca {
             let because = Because::new("metadata", "extra-ca in the metadata");
             inputs.push((super::context::inside(context, &file), because));
         }
+    }
+    for file in &settings.workspace.build_ca {
+        let because = Because::new("metadata", "build-ca in the metadata");
+        inputs.push((super::context::inside(context, file), because));
     }
     inputs.sort();
     inputs

@@ -104,9 +104,20 @@ fn group(
             want(&mut packages, name, &linker.because);
         }
     }
-    let c_for_musl = compiles_c.filter(|_| linkage == Linkage::StaticMusl);
-    if let Some(why) = &c_for_musl {
-        want(&mut packages, "musl-tools", why);
+    let mut musl_env = BTreeMap::new();
+    if linkage == Linkage::StaticMusl {
+        for native in members.iter().flat_map(|(candidate, _)| &candidate.findings.native) {
+            if !native.needs.musl_env.is_empty() {
+                want(&mut packages, "musl-tools", &native.because);
+            }
+            musl_env.extend(native.needs.musl_env.clone());
+        }
+        if let Some(why) = &compiles_c {
+            want(&mut packages, "musl-tools", why);
+            musl_env.insert("CC".to_owned(), "musl-gcc".to_owned());
+        }
+        // What the metadata says of a variable goes for every target.
+        musl_env.retain(|name, _| !env.contains_key(name));
     }
     for name in &settings.workspace.packages {
         want(&mut packages, name, &Because::new("metadata", "the metadata names it"));
@@ -115,8 +126,8 @@ fn group(
         .iter()
         .map(|(arch, rust)| {
             let triple = triple(rust);
-            let variable = format!("CC_{}", triple.replace('-', "_"));
-            let env = c_for_musl.iter().map(|_| (variable.clone(), "musl-gcc".to_owned())).collect();
+            let of_target = |name: &str| format!("{name}_{}", triple.replace('-', "_"));
+            let env = musl_env.iter().map(|(name, value)| (of_target(name), value.replace("{arch}", rust))).collect();
             Target { arch: (*arch).to_owned(), triple, env }
         })
         .collect();

@@ -77,7 +77,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let git = git::decide(workspace, &candidates, &mut notes);
     let context = context::decide(workspace, &git);
     let files = context::files(settings, &context);
-    let toolchain = toolchain::decide(workspace, settings, &mut notes);
+    let toolchain = toolchain::decide(workspace, settings, &context, &mut notes);
     let (secrets, indices) = secrets::decide(workspace)?;
     let (mut groups, of_group) = linkage::groups(workspace, settings, &features, &candidates)?;
     for group in &mut groups {

@@ -119,8 +119,8 @@ pub struct Context {
     pub workspace: String,
     /// Where the context lies in the build stages.
     pub workdir: String,
-    /// Folders of path dependencies that are not members, and of vendored packages, relative to the context: they are needed
-    /// before the sources.
+    /// What cargo itself reads, relative to the context: path dependencies that are not members, vendored packages,
+    /// configuration above the workspace, authorities. They are needed before the sources.
     pub local: Vec<String>,
 }
 
@@ -160,6 +160,8 @@ pub struct Toolchain {
     pub install: Option<String>,
     /// Components that the toolchain file asks for and a build needs.
     pub components: Vec<String>,
+    /// Authorities that the build trusts and the images do not: files, relative to the context.
+    pub build_ca: Vec<String>,
     /// The distribution's codename; builder and run time are always a pair.
     pub codename: String,
     /// Why this one.

@@ -1,6 +1,7 @@
 //! Which Rust, and in which image.
 
-use super::model::{Because, Toolchain};
+use super::context;
+use super::model::{Because, Context, Toolchain};
 use crate::config::{Chef, Settings};
 use crate::workspace::Workspace;
 
@@ -10,7 +11,12 @@ const CHEF: &str = "0.1.78";
 /// The oldest Rust of which the official image exists on each release of Debian.
 const CODENAMES: &[(&str, u64)] = &[("trixie", 89), ("bookworm", 70), ("bullseye", 55)];
 
-pub(super) fn decide(workspace: &Workspace, settings: &Settings, notes: &mut Vec<Because>) -> Toolchain {
+pub(super) fn decide(
+    workspace: &Workspace,
+    settings: &Settings,
+    context: &Context,
+    notes: &mut Vec<Because>,
+) -> Toolchain {
     let table = &settings.workspace;
     let file = workspace.toolchain.as_ref().and_then(|file| Some((file, file.channel.clone()?)));
     let (channel, because) = match (file, &table.toolchain) {
@@ -63,6 +69,7 @@ pub(super) fn decide(workspace: &Workspace, settings: &Settings, notes: &mut Vec
         install,
         // rustfmt, clippy and the like build nothing.
         components: components.into_iter().filter(|name| matches!(name.as_str(), "rust-src" | "llvm-tools")).collect(),
+        build_ca: table.build_ca.iter().map(|file| context::inside(context, file)).collect(),
         codename,
         because,
     }

@@ -17,6 +17,10 @@ pub struct CargoConfig {
     pub wrappers: BTreeMap<String, String>,
     /// Folders that `[source.*] directory` reads packages from, absolute.
     pub vendored: Vec<Utf8PathBuf>,
+    /// Configuration files above the workspace's root, absolute: cargo reads them, and they are no part of a recipe.
+    pub above: Vec<Utf8PathBuf>,
+    /// `[http] cainfo`, absolute: the authorities that cargo trusts.
+    pub cainfo: Option<Utf8PathBuf>,
     /// Registries' indices, by name.
     pub registries: BTreeMap<String, String>,
     /// `[net] offline`.
@@ -24,6 +28,9 @@ pub struct CargoConfig {
     /// `[net] git-fetch-with-cli`.
     pub git_cli: bool,
 }
+
+/// Sections that say nothing of a build elsewhere.
+const AT_HOME: &[&str] = &["alias", "cargo-new", "doc", "future-incompat-report", "install", "term"];
 
 /// How one kind of target is linked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +56,9 @@ pub(super) fn read(root: &Utf8Path, top: &Utf8Path) -> CargoConfig {
             };
             if config.file.is_empty() {
                 config.file = super::relative(root, &path).into_string();
+            }
+            if folder != root && table.keys().any(|section| !AT_HOME.contains(&section.as_str())) {
+                config.above.push(path);
             }
             config.add(folder, &table);
             break;
@@ -90,6 +100,9 @@ impl CargoConfig {
             if let Some(directory) = source.get("directory").and_then(Value::as_str) {
                 self.vendored.push(super::normal(&folder.join(directory)));
             }
+        }
+        if let (None, Some(file)) = (&self.cainfo, get("http", "cainfo").and_then(Value::as_str)) {
+            self.cainfo = Some(super::normal(&folder.join(file)));
         }
         self.offline |= get("net", "offline").and_then(Value::as_bool) == Some(true);
         self.git_cli |= get("net", "git-fetch-with-cli").and_then(Value::as_bool) == Some(true);

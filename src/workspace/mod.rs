@@ -123,6 +123,16 @@ pub struct Binary {
 }
 
 impl Workspace {
+    /// What cargo itself reads before the sources: path dependencies that are no members, vendored packages, configuration
+    /// above the root, authorities. Absolute paths of folders and files.
+    pub fn read_by_cargo(&self) -> impl Iterator<Item = &Utf8Path> {
+        let config = &self.cargo_config;
+        let top = self.repository.as_ref().unwrap_or(&self.root);
+        // A file of this machine's does not travel.
+        let cainfo = config.cainfo.iter().filter(move |file| file.starts_with(top));
+        self.local.iter().chain(&config.vendored).chain(&config.above).chain(cainfo).map(Utf8PathBuf::as_path)
+    }
+
     /// Reads the workspace.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 
 mod caching;
 mod example;
+mod git_https;
 mod private;
 mod shapes;
 #[path = "../support/mod.rs"]
@@ -43,6 +44,7 @@ fn main() {
         ("vendored sources", shapes::vendored),
         ("a registry that wants a token", private::registry),
         ("a git server over SSH", private::git_over_ssh),
+        ("a git server over HTTPS that wants a password", git_https::git_over_https),
         ("ripgrep", world::ripgrep),
         ("miniserve", world::miniserve),
     ];

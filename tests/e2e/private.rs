@@ -73,14 +73,14 @@ fn packed(folder: &Utf8Path) -> Vec<u8> {
     fs_err::read(folder.join("hidden-lib.crate")).unwrap()
 }
 
-fn library(folder: &Utf8Path) {
+pub fn library(folder: &Utf8Path) {
     fs_err::create_dir_all(folder.join("src")).unwrap();
     let manifest = "[package]\nname = \"hidden-lib\"\nversion = \"0.1.0\"\nedition = \"2021\"\nlicense = \"MIT\"\n";
     fs_err::write(folder.join("Cargo.toml"), manifest).unwrap();
     fs_err::write(folder.join("src/lib.rs"), "pub fn told() -> &'static str { \"hidden\" }\n").unwrap();
 }
 
-fn application(folder: &Utf8Path, dependency: &str) {
+pub fn application(folder: &Utf8Path, dependency: &str) {
     fs_err::create_dir_all(folder.join("src")).unwrap();
     let manifest = format!(
         "[package]\nname = \"teller\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\nhidden-lib = {dependency}\n"
@@ -90,7 +90,7 @@ fn application(folder: &Utf8Path, dependency: &str) {
 }
 
 /// The tool in an environment of the test's.
-fn dockerize(folder: &Utf8Path, env: &[&str], args: &[&str]) -> String {
+pub fn dockerize(folder: &Utf8Path, env: &[&str], args: &[&str]) -> String {
     let tool = [env!("CARGO_BIN_EXE_cargo-dockerize"), "dockerize"];
     tool::program(folder, "env", &[env, &tool[..], args].concat())
 }
@@ -122,7 +122,7 @@ pub fn registry() {
 }
 
 /// Searches the tree, both images, their history and the exported cache.
-fn leaves_nothing(app: &Utf8Path, options: &[&str], env: &[&str], secret: &str) {
+pub fn leaves_nothing(app: &Utf8Path, options: &[&str], env: &[&str], secret: &str) {
     let cache = app.parent().unwrap().join("cache");
     let to = format!("type=local,mode=max,dest={cache}");
     let layout = app.parent().unwrap().join("layout");
@@ -240,14 +240,10 @@ pub fn git_over_ssh() {
     let server = GitServer::start(root);
     let app = root.join("app");
     application(&app, &format!("{{ git = \"ssh://git@127.0.0.1:{}/srv/lib.git\" }}", server.port));
-    let of = |name: &str, folder: &str| {
-        let own = std::env::var(name).unwrap_or_else(|_| format!("{}/{folder}", std::env::var("HOME").unwrap()));
-        format!("{name}={own}")
-    };
-    let (cargo, rustup) = (of("CARGO_HOME", ".cargo"), of("RUSTUP_HOME", ".rustup"));
-    let (home, agent) = (format!("HOME={}", server.home), format!("SSH_AUTH_SOCK={}", server.agent.socket));
-    let env = [home.as_str(), &agent, &cargo, &rustup];
-    tool::program(&app, "env", &[&env, &["cargo", "generate-lockfile", "--quiet"][..]].concat());
+    let mut env = tool::home(&server.home);
+    env.push(format!("SSH_AUTH_SOCK={}", server.agent.socket));
+    let env: Vec<&str> = env.iter().map(String::as_str).collect();
+    tool::program(&app, "env", &[&env[..], &["cargo", "generate-lockfile", "--quiet"]].concat());
     let syntax: &[&str] = if tool::is_lab() { &["--syntax", "none"] } else { &[] };
     dockerize(&app, &env, &[&["init"], syntax].concat());
     dockerize(&app, &env, &["build", "--network", "host"]);

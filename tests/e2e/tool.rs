@@ -61,6 +61,15 @@ pub fn program(folder: impl AsRef<Path>, program: &str, args: &[&str]) -> String
     good(program, run(Command::new(program).args(args).current_dir(folder).env_remove("CARGO_TARGET_DIR"))).stdout
 }
 
+/// The variables of a user with another home folder, who has the same toolchain.
+pub fn home(folder: &Utf8Path) -> Vec<String> {
+    let kept = |name: &str, folder: &str| {
+        let own = std::env::var(name).unwrap_or_else(|_| format!("{}/{folder}", std::env::var("HOME").unwrap()));
+        format!("{name}={own}")
+    };
+    vec![format!("HOME={folder}"), kept("CARGO_HOME", ".cargo"), kept("RUSTUP_HOME", ".rustup")]
+}
+
 /// Runs an image as a careful operator does: read-only, without any capability.
 pub fn run_image(image: &str, options: &[&str], args: &[&str]) -> String {
     let careful = ["run", "--rm", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];

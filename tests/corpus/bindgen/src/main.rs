@@ -4,5 +4,6 @@ mod area {
 }
 
 fn main() {
-    println!("area in C: {}", unsafe { area::area(6, 7) });
+    let libc = if area::ON_GLIBC == 1 { "glibc" } else { "musl" };
+    println!("area in C, on {libc}: {}", unsafe { area::area(6, 7) });
 }
