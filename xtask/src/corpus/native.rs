@@ -31,6 +31,9 @@ struct Row {
     #[serde(default)]
     apt: Vec<String>,
     #[serde(default)]
+    env: BTreeMap<String, String>,
+    version: Option<String>,
+    #[serde(default)]
     prove: Vec<String>,
     lab: Option<String>,
 }
@@ -154,18 +157,23 @@ impl Place {
     fn workspace(&self, row: &Row, without: Option<&String>) -> Result<()> {
         self.sh.remove_path(&self.folder)?;
         let (features, name) = (row.features(), &self.name);
+        let version = row.version.as_deref().unwrap_or("*");
+        // What a row excludes may be on by default.
+        let default = !row.when.contains_key("no-feature");
         // What is needed is needed without optimisation as well, which takes its time.
         let mut manifest = format!(
             "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
              [profile.release]\nopt-level = 0\n\n\
-             [dependencies]\nproved = {{ package = {:?}, version = \"*\", features = {features:?} }}\n",
+             [dependencies]\nproved = {{ package = {:?}, version = {version:?}, features = {features:?}, default-features = {default} }}\n",
             row.krate
         );
         if let Some(without) = without {
             let left: Vec<&String> = row.apt.iter().filter(|name| *name != without).collect();
             manifest.push_str(&format!(
-                "\n[workspace.metadata.dockerize]\nnative = [{{ crate = {:?}, musl = {:?}, apt = {left:?} }}]\n",
-                row.krate, row.musl
+                "\n[workspace.metadata.dockerize]\nnative = [{{ crate = {:?}, musl = {:?}, apt = {left:?}, env = {} }}]\n",
+                row.krate,
+                row.musl,
+                toml::Value::try_from(&row.env)?
             ));
         }
         self.sh.write_file(self.folder.join("Cargo.toml"), manifest)?;
