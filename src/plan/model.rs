@@ -160,6 +160,8 @@ pub struct Toolchain {
     pub install: Option<String>,
     /// Components that the toolchain file asks for and a build needs.
     pub components: Vec<String>,
+    /// Targets that the toolchain file asks for and a build script may compile for.
+    pub targets: Vec<String>,
     /// Authorities that the build trusts and the images do not: files, relative to the context.
     pub build_ca: Vec<String>,
     /// The distribution's codename; builder and run time are always a pair.

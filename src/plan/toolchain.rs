@@ -8,6 +8,9 @@ use crate::workspace::Workspace;
 /// cargo-chef's version, where it is installed rather than taken from its image.
 const CHEF: &str = "0.1.78";
 
+/// Systems whose programs nothing in an image's build can link; its own target is there anyway.
+const ELSEWHERE: &[&str] = &["-linux-", "-windows-", "-apple-"];
+
 /// The oldest Rust of which the official image exists on each release of Debian.
 const CODENAMES: &[(&str, u64)] = &[("trixie", 89), ("bookworm", 70), ("bullseye", 55)];
 
@@ -62,6 +65,7 @@ pub(super) fn decide(
         }
     };
     let components = workspace.toolchain.as_ref().map(|file| file.components.clone()).unwrap_or_default();
+    let targets = workspace.toolchain.as_ref().map(|file| file.targets.clone()).unwrap_or_default();
     Toolchain {
         channel,
         image,
@@ -69,6 +73,7 @@ pub(super) fn decide(
         install,
         // rustfmt, clippy and the like build nothing.
         components: components.into_iter().filter(|name| matches!(name.as_str(), "rust-src" | "llvm-tools")).collect(),
+        targets: targets.into_iter().filter(|name| !ELSEWHERE.iter().any(|system| name.contains(system))).collect(),
         build_ca: table.build_ca.iter().map(|file| context::inside(context, file)).collect(),
         codename,
         because,

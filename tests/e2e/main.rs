@@ -40,6 +40,7 @@ fn main() {
         ("protoc, with the well-known messages", shapes::protoc),
         ("sqlx, with saved answers", shapes::sqlx),
         ("a build script that asks git, below the repository's root", shapes::git),
+        ("a revision as build arguments", shapes::revision),
         ("a linker and a wrapper in .cargo/config.toml", shapes::mold),
         ("vendored sources", shapes::vendored),
         ("a registry that wants a token", private::registry),

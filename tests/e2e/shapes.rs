@@ -73,6 +73,26 @@ pub fn git() {
     assert_eq!(found.trim(), "/app/.git/HEAD", "and no configuration");
 }
 
+/// No folder `.git` in the build, no git, and another revision leaves the dependencies cached.
+pub fn revision() {
+    let tree = Tree::copy("tests/corpus/vergen");
+    tool::init(tree.path());
+    let git = |args: &[&str]| {
+        let who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
+        tool::program(tree.path(), "git", &[&who, args].concat())
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    for message in ["first", "second"] {
+        git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+        let report = tool::build(tree.path(), &[]);
+        let revision = git(&["rev-parse", "HEAD"]);
+        assert_eq!(tool::run_image("versioned", &[], &[]), format!("revision {revision}"));
+        let cook = report.build.stage("deps").find(|step| step.name.contains("cargo chef cook")).unwrap();
+        assert!(cook.cached || message == "first", "{cook:?}");
+    }
+}
+
 pub fn vendored() {
     let dir = assert_fs::TempDir::new().unwrap();
     let root = Utf8Path::from_path(dir.path()).unwrap();

@@ -1,0 +1,3 @@
+fn main() {
+    println!("revision {}", env!("VERGEN_GIT_SHA"));
+}
