@@ -41,7 +41,7 @@ pub(super) fn find(
         }
         let file = package.build_script.as_ref().filter(|_| package.local).map(|path| workspace.relative(path));
         let before = found.len();
-        let Evidence { needs, unmapped } = evidence(package)?;
+        let Evidence { needs, unmapped, links } = evidence(package)?;
         for (rule, needs) in needs {
             found.push(native(package, needs, rule, file.clone()));
         }
@@ -49,7 +49,7 @@ pub(super) fn find(
         for library in unmapped {
             unknown.push(question(package, &format!("asks pkg-config for `{library}`")));
         }
-        if let (true, Some(links)) = (nothing, &package.links) {
+        if let (true, true, Some(links)) = (nothing, links, &package.links) {
             unknown.push(question(package, &format!("links `{links}`")));
         }
     }
@@ -97,6 +97,8 @@ struct Evidence {
     needs: Vec<(String, Needs)>,
     /// Libraries that no row maps.
     unmapped: Vec<String>,
+    /// Whether its build script may link something: by itself, or through a crate that it calls.
+    links: bool,
 }
 
 fn evidence(package: &GraphPackage) -> Result<Evidence> {
@@ -108,10 +110,12 @@ fn evidence(package: &GraphPackage) -> Result<Evidence> {
         matches!(word.as_str(), "pkg_config" | "system_deps")
             || rules::scripts().is_ok_and(|rows| rows.iter().any(|row| row.uses.as_ref() == Some(&word)))
     };
-    if !package.local && !package.build_dependencies.iter().any(tells) {
+    if !package.local && package.links.is_none() && !package.build_dependencies.iter().any(tells) {
         return Ok(evidence);
     }
     let facts = scripts::read(path);
+    let called = |dependency: &String| facts.crates.contains(&dependency.replace('-', "_"));
+    evidence.links = facts.links || package.build_dependencies.iter().any(called);
     let uses = |name: &str| {
         facts.crates.contains(name)
             && package.build_dependencies.iter().any(|dependency| dependency.replace('-', "_") == name)

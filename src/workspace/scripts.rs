@@ -19,6 +19,8 @@ pub struct ScriptFacts {
     pub libraries: BTreeSet<String>,
     /// Whether it compiles C++: `.cpp(true)`.
     pub cpp: bool,
+    /// Whether it tells cargo to link something, or has parts in other files, which may.
+    pub links: bool,
 }
 
 /// Calls whose first argument is a library's name, as pkg-config knows it.
@@ -26,7 +28,8 @@ const PROBES: &[&str] = &["probe", "probe_library", "find_library"];
 
 /// Reads a build script; one that cannot be read or lexed tells nothing.
 pub fn read(path: &Utf8Path) -> ScriptFacts {
-    fs_err::read_to_string(path).ok().and_then(|text| text.parse().ok()).map(facts).unwrap_or_default()
+    let nothing = ScriptFacts { links: true, ..ScriptFacts::default() };
+    fs_err::read_to_string(path).ok().and_then(|text| text.parse().ok()).map_or(nothing, facts)
 }
 
 fn facts(tokens: TokenStream) -> ScriptFacts {
@@ -46,6 +49,13 @@ fn facts(tokens: TokenStream) -> ScriptFacts {
                     }
                     pending.push(group.stream());
                 }
+                TokenTree::Literal(literal) => {
+                    facts.links |= string_value(literal).is_some_and(|text| text.contains("rustc-link-"));
+                }
+                TokenTree::Ident(word) if word == "mod" => {
+                    facts.links |= matches!(trees.get(i + 2), Some(TokenTree::Punct(end)) if end.as_char() == ';');
+                }
+                TokenTree::Ident(word) if word == "include" => facts.links = true,
                 TokenTree::Ident(name) if is_path(&trees[i + 1..]) && owner(&trees[..i]).is_none() => {
                     facts.crates.insert(name.to_string());
                 }
@@ -114,6 +124,14 @@ mod tests {
         assert!(facts.crates.contains("cc") && facts.crates.contains("pkg_config") && !facts.crates.contains("cmake"));
         assert_eq!(names(&facts.programs), ["git"]);
         assert_eq!(names(&facts.libraries), ["libfoo"]);
-        assert!(facts.cpp);
+        assert!(facts.cpp && !facts.links);
+    }
+
+    #[test]
+    fn what_may_link_something() {
+        let links = |text: &str| facts(text.parse().unwrap()).links;
+        assert!(links("fn main() { println!(\"cargo::rustc-link-lib=foo\"); }"));
+        assert!(links("mod find; fn main() { find::all() }"));
+        assert!(!links("mod words { pub fn out() {} } fn main() { println!(\"cargo::rerun-if-changed=build.rs\"); }"));
     }
 }
