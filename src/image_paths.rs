@@ -3,5 +3,8 @@
 /// The certificate authorities' bundle, where OpenSSL and rustls look for it on Debian.
 pub const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
+/// The init, where one is asked for.
+pub const INIT: &str = "/usr/local/bin/catatonit";
+
 /// The time zones.
 pub const ZONEINFO: &str = "/usr/share/zoneinfo";

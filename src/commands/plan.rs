@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use cargo_dockerize::failure::{Failure, Kind, Result, printable};
+use cargo_dockerize::image_paths::INIT;
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::{Because, Group, Image};
 
@@ -115,6 +116,9 @@ fn describe_image(text: &mut String, image: &Image) -> fmt::Result {
     }
     for file in &image.rootfs.extra_ca {
         row(text, "", file, None)?;
+    }
+    if let Some(because) = &image.rootfs.init {
+        row(text, "init", INIT, Some(because))?;
     }
     if let Some(because) = &image.rootfs.zoneinfo {
         row(text, "time zones", "/usr/share/zoneinfo", Some(because))?;

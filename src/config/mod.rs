@@ -74,6 +74,8 @@ pub struct Table {
     pub extra_ca: Vec<String>,
     /// Whether the image has the time zones.
     pub zoneinfo: Option<bool>,
+    /// Whether an init (catatonit, which Debian links statically) is process 1, which hands on signals and reaps what the program's children leave behind.
+    pub init: Option<bool>,
     /// What tells whether the program is well: a program of the image and its arguments, for there is no shell.
     pub healthcheck: Vec<String>,
     /// The signal that asks the program to stop, where it is not SIGTERM.
@@ -159,6 +161,7 @@ impl Table {
         "ca-certificates",
         "extra-ca",
         "zoneinfo",
+        "init",
         "healthcheck",
         "stop-signal",
         "labels",
@@ -170,6 +173,7 @@ impl Table {
         self.linkage = self.linkage.or(below.linkage);
         self.ca_certificates = self.ca_certificates.or(below.ca_certificates);
         self.zoneinfo = self.zoneinfo.or(below.zoneinfo);
+        self.init = self.init.or(below.init);
         for (list, more) in [(&mut self.writable, &below.writable), (&mut self.extra_ca, &below.extra_ca)] {
             list.extend(more.iter().cloned());
         }

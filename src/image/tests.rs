@@ -107,6 +107,23 @@ fn each_flaw_is_found() {
 }
 
 #[test]
+fn an_init_that_is_asked_for_is_there_and_started() {
+    let mut plan = plan();
+    plan.rootfs.init = Some(because());
+    let mut rows = good();
+    let mut flaws = |entrypoint: &[&str], row: Option<Row<'static>>| {
+        rows.extend(row);
+        let made = layout(&json!({ "User": "65532", "Entrypoint": entrypoint }), &[("", archive(&rows))]);
+        let checks = verify(&made.images().unwrap().remove(0), &plan, Linkage::StaticMusl, "amd64").unwrap();
+        failed(&checks).join(" ")
+    };
+    let (alone, with) = (["/usr/local/bin/app"], ["/usr/local/bin/catatonit", "--", "/usr/local/bin/app"]);
+    assert_eq!(flaws(&with, None), "init");
+    assert_eq!(flaws(&alone, Some(("usr/local/bin/catatonit", 0o755, 0, elf(62).leak()))), "init");
+    assert_eq!(flaws(&with, None), "");
+}
+
+#[test]
 fn layers_lie_over_each_other() {
     let lower = archive(&[
         ("a/one", 0o644, 0, b"1"),

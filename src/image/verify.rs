@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::elf::Elf;
 use super::{File, FileKind, Image};
 use crate::failure::{Failure, Kind, Result, printable};
-use crate::image_paths::{CA_BUNDLE, ZONEINFO};
+use crate::image_paths::{CA_BUNDLE, INIT, ZONEINFO};
 use crate::plan::model::{self, Linkage};
 
 /// One thing that was looked at.
@@ -48,6 +48,11 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
     if plan.rootfs.ca_certificates.is_some() {
         checks.push(certificates(image, plan.user)?);
     }
+    if plan.rootfs.init.is_some() {
+        let file = image.resolve(INIT).and_then(|path| image.files.get(&path));
+        let there = file.is_some_and(|file| permits(file, plan.user, 0o1)) && image.config.entrypoint.len() > 1;
+        checks.push(check("init", there, "an init", format!("{INIT} is missing, or is not what is started")));
+    }
     if plan.rootfs.zoneinfo.is_some() {
         let there = image.resolve(&format!("{ZONEINFO}/UTC")).is_some();
         checks.push(check("zoneinfo", there, "time zones", format!("{ZONEINFO} is missing")));
@@ -83,7 +88,8 @@ fn check(name: &str, passed: bool, right: impl Into<String>, wrong: impl Into<St
 }
 
 fn program(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &str, rules: &Rules) -> Result<Check> {
-    let path = image.config.entrypoint.first().map_or(plan.binary.as_str(), String::as_str);
+    // Before it stands the init, where there is one.
+    let path = image.config.entrypoint.last().map_or(plan.binary.as_str(), String::as_str);
     let wrong = |text: String| Ok(check("program", false, "", text));
     let Some(real) = image.resolve(path) else { return wrong(format!("the entrypoint {path} is missing")) };
     if image.files.get(&real).is_none_or(|file| !permits(file, plan.user, 0o1)) {

@@ -71,6 +71,7 @@ pub(super) fn decide(
             ca_certificates,
             extra_ca,
             zoneinfo: wanted(table.zoneinfo, "zoneinfo", candidate.findings.zoneinfo.as_ref()),
+            init: wanted(table.init, "init", None),
             writable,
             packages: match linked {
                 Linkage::StaticMusl => Vec::new(),

@@ -12,9 +12,9 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 use crate::failure::{Failure, Kind, Result};
-use crate::image_paths::{CA_BUNDLE, ZONEINFO};
+use crate::image_paths::{CA_BUNDLE, INIT, ZONEINFO};
 use crate::plan::Plan;
-use crate::plan::model::{Because, IgnoreRule, Linkage, SecretKind};
+use crate::plan::model::{Because, IgnoreRule, Linkage, Rootfs, SecretKind};
 
 /// A file for the user's tree, without the header that `emit` gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,13 +104,13 @@ fn values(plan: &Plan) -> minijinja::Value {
         plan => template_plan(plan),
         default_profile => plan.profile("prod").map_or("release", |profile| &profile.cargo),
         env => Serde(env),
-        zoneinfo => plan.images.iter().any(|image| image.rootfs.zoneinfo.is_some()),
+        rootfs_packages => Serde(rootfs_packages(plan)),
         extra_ca => Serde(extra_ca.clone()),
         extra_ca_index => Serde(extra_ca_index),
         mounts => mounts(plan),
         git_hosts => Serde(git_hosts(plan)),
         sections => minijinja::Value::from(Serde(&snake_case(serde_json::to_value(sections).unwrap_or_default()))),
-        paths => context! { ca_bundle => CA_BUNDLE, zoneinfo => ZONEINFO },
+        paths => context! { ca_bundle => CA_BUNDLE, init => INIT, zoneinfo => ZONEINFO },
         // A bake file names the Dockerfile relative to the context.
         bake_dockerfile => if plan.context.workspace == "." {
             plan.files.dockerfile.clone()
@@ -171,6 +171,13 @@ fn mounts(plan: &Plan) -> String {
         SecretKind::GitCredential { .. } => format!("--mount=type=secret,id={}", secret.id),
     });
     caches.chain(secrets).collect::<Vec<_>>().join(" \\\n    ")
+}
+
+/// Packages of the distribution that files of the images' own layers come from.
+fn rootfs_packages(plan: &Plan) -> Vec<&'static str> {
+    let any = |wanted: fn(&Rootfs) -> bool| plan.images.iter().any(|image| wanted(&image.rootfs));
+    let packages = [("catatonit", any(|own| own.init.is_some())), ("tzdata", any(|own| own.zoneinfo.is_some()))];
+    packages.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
 }
 
 /// git's sections for hosts whose credential is a secret: cargo's own git reads a URL without its port.

@@ -54,19 +54,23 @@ pub fn programs() {
     assert!(api.get(port, "/").1.contains("<td>Darjeeling, 100 g<td>€8.99"));
 }
 
+/// With an authority of the test's own, and an init.
 pub fn verified_tls() {
     let (ours, theirs) = (Server::start(), Server::start());
     let tree = Tree::copy("example-workspace");
     fs_err::write(tree.path().join("authority.pem"), &ours.authority).unwrap();
     let manifest = tree.path().join("crates/api/Cargo.toml");
     let text = fs_err::read_to_string(&manifest).unwrap();
-    fs_err::write(&manifest, text + "\n[package.metadata.dockerize]\nextra-ca = [\"authority.pem\"]\n").unwrap();
+    fs_err::write(&manifest, text + "\n[package.metadata.dockerize]\nextra-ca = [\"authority.pem\"]\ninit = true\n")
+        .unwrap();
     tool::init(tree.path());
     tool::build(tree.path(), &["--bin", "api", "--tag", "dockerize-e2e-tls:1"]);
 
     let port = tool::free_port();
     let listen = format!("PORT={port}");
     let api = Container::start("dockerize-e2e-tls:1", &["--network", "host", "--env", &listen], &[]);
+    let first = tool::docker(&["top", &api.0, "-o", "pid,args"]);
+    assert!(first.contains("/usr/local/bin/catatonit -- /usr/local/bin/api"), "{first}");
     let ask = |server: &Server| api.get(port, &format!("/upstream?url=https://localhost:{}/", server.port));
     assert_eq!(ask(&ours), (200, r#"{"status":200,"length":5}"#.to_owned()));
     let (status, why) = ask(&theirs);

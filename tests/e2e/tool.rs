@@ -77,7 +77,7 @@ pub fn run_image(image: &str, options: &[&str], args: &[&str]) -> String {
 }
 
 /// A container that is gone at the end of the test.
-pub struct Container(String);
+pub struct Container(pub String);
 
 impl Container {
     pub fn start(image: &str, options: &[&str], args: &[&str]) -> Self {

@@ -61,6 +61,8 @@ pub struct Rootfs {
     pub extra_ca: Vec<String>,
     /// `/usr/share/zoneinfo`, and who reads it.
     pub zoneinfo: Option<Because>,
+    /// The init that is process 1, and who asks for it; only on request.
+    pub init: Option<Because>,
     /// Folders that the user can write to.
     pub writable: Vec<Writable>,
     /// Packages whose shared libraries are opened by name at run time.
