@@ -124,3 +124,44 @@ fn what_cargo_itself_reads_comes_before_the_sources() {
     assert!(plan.context.local.iter().all(|local| !local.contains("company.pem")));
     assert_eq!(plan.groups[0].env["CARGO_HTTP_CAINFO"], "/etc/ssl/certs/ca-certificates.crt");
 }
+
+#[test]
+fn settings_and_patterns_are_assets() {
+    let manifest = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}")
+    };
+    let main = r#"fn main() {
+        read("templates/**/*.html");
+        read("config/default");
+        read(&format!("config/{name}"));
+        read("settings");
+        read("log.yaml");
+        read("Cargo.toml");
+        read("README");
+    }"#;
+    let app = "[workspace]\n[dependencies]\nconfig = { path = \"libs/config\" }\nrocket = { path = \"libs/rocket\" }\n";
+    let mut files = vec![
+        ("Cargo.toml", manifest("app", app)),
+        ("src/main.rs", main.to_owned()),
+        ("libs/config/Cargo.toml", manifest("config", "")),
+        ("libs/rocket/Cargo.toml", manifest("rocket", "")),
+    ];
+    let empty = ["libs/config/src/lib.rs", "libs/rocket/src/lib.rs", "templates/a.html", "config/default.toml"];
+    let more = ["config/production.toml", "settings.json", "log.yaml", "README.md", "Rocket.toml"];
+    files.extend(empty.into_iter().chain(more).map(|path| (path, String::new())));
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let tree = Tree::of(&files);
+    let query = Query {
+        manifest_path: Some(tree.path().join("Cargo.toml")),
+        generate_lockfile: true,
+        offline: true,
+        ..Query::default()
+    };
+    let workspace = Workspace::load(&query).unwrap();
+    let plan = plan::plan(&workspace, &config::load(&workspace).unwrap(), &Flags::default()).unwrap();
+    let assets: Vec<(&str, &str)> =
+        plan.images[0].assets.iter().map(|asset| (asset.from.as_str(), asset.to.as_str())).collect();
+    let expected = ["Rocket.toml", "config", "log.yaml", "settings.json", "templates"];
+    assert_eq!(assets.iter().map(|(from, _)| *from).collect::<Vec<_>>(), expected);
+    assert!(assets.iter().all(|(from, to)| *to == format!("/app/{from}")), "{assets:?}");
+}

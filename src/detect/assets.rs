@@ -1,7 +1,7 @@
 //! Files and folders that a program reads while it runs: those of the usual names that lie in its package, or at the
 //! workspace's root, and that its sources name. What a macro embeds at compile time is not among them.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::plan::model::Because;
 use crate::workspace::{Literal, Member, Workspace};
@@ -32,6 +32,13 @@ const NAMES: &[&str] = &[
     "www",
 ];
 
+/// Files of settings, by their extensions: libraries find `settings` as `settings.toml`.
+const SETTINGS: &[&str] = &["ini", "json", "json5", "ron", "toml", "yaml", "yml"];
+
+/// Files that tools read in a repository, whatever a program's strings say of them.
+const TOOLS: &[&str] =
+    &["Cargo.toml", "clippy.toml", "deny.toml", "package.json", "rust-toolchain.toml", "rustfmt.toml", "tsconfig.json"];
+
 /// Where it is, and how the program names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetFinding {
@@ -45,12 +52,18 @@ pub struct AssetFinding {
     pub because: Because,
 }
 
-pub(super) fn find(workspace: &Workspace, member: &Member) -> Vec<AssetFinding> {
+/// `settings`: whether the graph reads files of settings; `defaults`: what crates read where nobody tells them another path.
+pub(super) fn find(
+    workspace: &Workspace,
+    member: &Member,
+    settings: bool,
+    defaults: Vec<(&str, Because)>,
+) -> Vec<AssetFinding> {
     let literals = &member.sources.literals;
     let beside_manifest = literals.iter().any(|literal| literal.value == "CARGO_MANIFEST_DIR");
     let mut found: Vec<AssetFinding> = Vec::new();
     for literal in literals {
-        let Some((path, value)) = locate(workspace, member, literal, beside_manifest) else { continue };
+        let Some((path, value)) = locate(workspace, member, literal, (beside_manifest, settings)) else { continue };
         // A folder whose files are compiled in is not read at run time, though the sources name it.
         if member.sources.inputs.iter().any(|input| input.how.starts_with("include") && input.path.starts_with(&path)) {
             continue;
@@ -73,6 +86,14 @@ pub(super) fn find(workspace: &Workspace, member: &Member) -> Vec<AssetFinding> 
             beside_manifest,
         });
     }
+    for (path, because) in defaults {
+        let there = [&member.dir, &workspace.root].into_iter().map(|base| base.join(path)).find(|path| path.exists());
+        let covered = |there: &Utf8PathBuf| found.iter().any(|other| there.starts_with(&other.path));
+        if let Some(there) = there.filter(|there| !covered(there)) {
+            let because = Because { text: format!("{} in {path}", because.text), ..because };
+            found.push(AssetFinding { path: there, literal: path.to_owned(), beside_manifest: false, because });
+        }
+    }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
@@ -81,19 +102,44 @@ fn locate(
     workspace: &Workspace,
     member: &Member,
     literal: &Literal,
-    beside_manifest: bool,
+    (beside_manifest, settings): (bool, bool),
 ) -> Option<(Utf8PathBuf, String)> {
     let value = literal.value.trim_start_matches("./");
     // After CARGO_MANIFEST_DIR a path starts with `/`.
     let value = if beside_manifest { value.trim_start_matches('/') } else { value }.trim_end_matches('/');
     let parts: Vec<&str> = value.split('/').collect();
     let usual = parts.iter().any(|part| NAMES.contains(part));
-    if value.starts_with('/') || parts.contains(&"..") || parts.contains(&"") || !usual {
+    if value.starts_with('/') || parts.contains(&"..") || parts.contains(&"") || !(usual || settings) {
         return None;
     }
-    [&member.dir, &workspace.root]
-        .into_iter()
-        .map(|base| base.join(value))
-        .find(|path| path.exists() && !path.join("Cargo.toml").exists() && path.extension() != Some("rs"))
-        .map(|path| (path, value.to_owned()))
+    let bases = [&member.dir, &workspace.root];
+    let file = |name: &str| {
+        let there = bases.into_iter().map(|base| base.join(name)).find(|path| path.is_file());
+        there.filter(|path| !path.file_name().is_some_and(|name| TOOLS.contains(&name)))
+    };
+    if usual {
+        let there =
+            |path: &Utf8PathBuf| path.exists() && !path.join("Cargo.toml").exists() && path.extension() != Some("rs");
+        if let Some(path) = bases.into_iter().map(|base| base.join(value)).find(there) {
+            return Some((path, value.to_owned()));
+        }
+    }
+    if !settings {
+        return None;
+    }
+    let named = Utf8Path::new(value);
+    if named.extension().is_some_and(|extension| SETTINGS.contains(&extension)) {
+        return file(value).map(|path| (path, value.to_owned()));
+    }
+    let (name, path) = SETTINGS.iter().find_map(|extension| {
+        let name = format!("{value}.{extension}");
+        file(&name).map(|path| (name, path))
+    })?;
+    // Beside `config/default` lie the files for other environments, whose names come from the environment.
+    match (path.parent(), named.parent()) {
+        (Some(folder), Some(parent)) if usual && !parent.as_str().is_empty() => {
+            Some((folder.to_owned(), parent.to_string()))
+        }
+        _ => Some((path, name)),
+    }
 }

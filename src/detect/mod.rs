@@ -59,6 +59,8 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
     findings.native.extend(inputs);
     let mut keeps_files = None;
     let mut server = None;
+    let mut settings = None;
+    let mut defaults = Vec::new();
     for (row, package) in rules::applying(rules::runtime()?, graph) {
         // What only runs while building reads nothing in the image.
         if package.target.is_none() {
@@ -71,6 +73,11 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
             Need::Threads => &mut findings.threads,
             Need::Allocator => &mut findings.allocator,
             Need::Resolver => &mut findings.resolver,
+            Need::Settings => &mut settings,
+            Need::Asset => {
+                defaults.extend(row.path.as_ref().map(|path| (path.as_str(), because(row, package))));
+                continue;
+            }
             Need::Server => {
                 let (port, why) = server.get_or_insert_with(|| (row.port, because(row, package)));
                 // Who knows a port knows more than who only serves.
@@ -83,7 +90,7 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
         slot.get_or_insert_with(|| because(row, package));
     }
     findings.ports = server.map(|server| ports::find(workspace, member, server)).unwrap_or_default();
-    findings.assets = assets::find(workspace, member);
+    findings.assets = assets::find(workspace, member, settings.is_some(), defaults);
     findings.writable = writable::find(workspace, member, &findings.assets, keeps_files);
     Ok(findings)
 }

@@ -69,6 +69,8 @@ pub(super) enum Need {
     Allocator,
     Resolver,
     Server,
+    Settings,
+    Asset,
 }
 
 /// A row of runtime.toml.
@@ -82,6 +84,8 @@ pub(super) struct RuntimeRow {
     pub need: Need,
     /// Where a server listens that nobody tells otherwise.
     pub port: Option<u16>,
+    /// What it reads in its working folder by default.
+    pub path: Option<String>,
     pub why: String,
 }
 
@@ -130,6 +134,8 @@ struct Table<T> {
 pub(super) trait Row {
     fn krate(&self) -> &str;
     fn when(&self) -> &When;
+    /// Whether another row of the crate speaks of something else.
+    fn beside(&self, other: &Self) -> bool;
 }
 
 impl Row for NativeRow {
@@ -139,6 +145,9 @@ impl Row for NativeRow {
     fn when(&self) -> &When {
         &self.when
     }
+    fn beside(&self, _: &Self) -> bool {
+        false
+    }
 }
 
 impl Row for RuntimeRow {
@@ -147,6 +156,9 @@ impl Row for RuntimeRow {
     }
     fn when(&self) -> &When {
         &self.when
+    }
+    fn beside(&self, other: &Self) -> bool {
+        self.need != other.need || self.path != other.path
     }
 }
 
@@ -184,12 +196,14 @@ fn parsed<T: DeserializeOwned>(table: &'static Cell<T>, name: &str, text: &str) 
         .map_err(|error| Failure::new(Kind::Internal, format!("the table {name} does not parse")).detail(error))
 }
 
-/// The rows that apply, each with the package that it speaks of. Of the rows of one crate the first counts.
+/// The rows that apply, each with the package that it speaks of. Of the rows of one crate that speak of the same the first
+/// counts.
 pub(super) fn applying<'a, T: Row>(rows: &'a [T], graph: &'a BinaryGraph) -> Vec<(&'a T, &'a GraphPackage)> {
     let mut found: Vec<(&T, &GraphPackage)> = Vec::new();
     for row in rows {
         for package in graph.find(row.krate()) {
-            let taken = found.iter().any(|(_, of)| of.name == package.name && of.version == package.version);
+            let same = |of: &GraphPackage| of.name == package.name && of.version == package.version;
+            let taken = found.iter().any(|(other, of)| same(of) && !row.beside(other));
             if !taken && row.when().holds(package, graph) {
                 found.push((row, package));
             }

@@ -163,6 +163,9 @@ impl File<'_> {
                 return;
             }
         }
+        // Of a pattern (`templates/**/*.html`, `config/{}`) the part counts that is known.
+        let known: Vec<&str> = value.split('/').take_while(|part| !part.contains(['*', '?', '{'])).collect();
+        let value = known.join("/");
         let path_like = !value.is_empty()
             && value.len() < 200
             && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
@@ -320,6 +323,13 @@ mod tests {
             ("src/elsewhere/m.rs", "#[path]"),
         ];
         assert_eq!(inputs, expected.map(|(path, how)| (path.to_owned(), how.to_owned())));
+    }
+
+    #[test]
+    fn of_a_pattern_the_known_part_counts() {
+        let text =
+            r#"fn main() { read("templates/**/*.html"); read("config/{name}"); read("{}/static"); read("a b"); }"#;
+        assert_eq!(facts(text, "").1, ["config", "templates"]);
     }
 
     #[test]

@@ -15,6 +15,16 @@ impl Tree {
         Self(dir)
     }
 
+    /// Files of the test's own.
+    #[allow(dead_code, reason = "not every crate of tests makes its own")]
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let tree = Self(TempDir::new().unwrap());
+        for (path, text) in files {
+            tree.0.child(path).write_str(text).unwrap();
+        }
+        tree
+    }
+
     pub fn path(&self) -> &Utf8Path {
         Utf8Path::from_path(self.0.path()).unwrap()
     }
