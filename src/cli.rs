@@ -50,7 +50,7 @@ pub struct Common {
     /// Say nothing but results and failures
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Show what each step prints
+    /// Show what each step prints, and the rule behind each reason
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

@@ -19,7 +19,7 @@ pub fn run(args: &cli::Plan, common: &Common) -> Result<()> {
     let plan = Session::open(common)?.plan()?;
     let text = match args.format {
         Format::Json => serde_json::to_string_pretty(&plan).map(|json| json + "\n").map_err(internal)?,
-        Format::Text => describe(&plan).map_err(internal)?,
+        Format::Text => describe(&plan, common.verbose).map_err(internal)?,
     };
     ui::print(&text)
 }
@@ -28,121 +28,142 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     Failure::new(Kind::Internal, "the plan cannot be shown").caused_by(error)
 }
 
-fn describe(plan: &Plan) -> Result<String, fmt::Error> {
-    let mut text = String::new();
+fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
+    let mut page = Page { text: String::new(), rules };
     let summary = &plan.workspace;
     writeln!(
-        text,
+        page.text,
         "{BOLD}{}{BOLD:#}: {}, {}\n",
         summary.name,
         counted(summary.members, "member"),
         counted(summary.packages, "package")
     )?;
-    row(&mut text, "toolchain", &plan.toolchain.image, Some(&plan.toolchain.because))?;
-    row(&mut text, "frontend", plan.syntax.as_deref().unwrap_or("the engine's own"), None)?;
+    page.row("toolchain", &plan.toolchain.image, Some(&plan.toolchain.because))?;
+    page.row("frontend", plan.syntax.as_deref().unwrap_or("the engine's own"), None)?;
     if plan.context.path != "." {
-        row(&mut text, "context", &format!("{} (the workspace needs what lies beside it)", plan.context.path), None)?;
+        page.row("context", &format!("{} (the workspace needs what lies beside it)", plan.context.path), None)?;
     }
     if let Some(because) = &plan.git.revision {
-        row(&mut text, "revision", "as build arguments, after the dependencies", Some(because))?;
+        page.row("revision", "as build arguments, after the dependencies", Some(because))?;
     }
     if let Some(because) = &plan.git.folder {
-        row(&mut text, "repository", ".git is sent, without its configuration", Some(because))?;
+        page.row("repository", ".git is sent, without its configuration", Some(because))?;
     }
     for secret in &plan.secrets {
-        row(&mut text, "secret", &format!("{}, as a mount of the steps that fetch", secret.id), Some(&secret.because))?;
+        page.row("secret", &format!("{}, as a mount of the steps that fetch", secret.id), Some(&secret.because))?;
     }
     for profile in &plan.profiles {
         let title = format!("profile {}", profile.name);
-        row(&mut text, &title, &format!("cargo's {}", profile.cargo), profile.because.first())?;
+        page.row(&title, &format!("cargo's {}", profile.cargo), profile.because.first())?;
     }
     for group in &plan.groups {
-        describe_group(&mut text, group)?;
+        describe_group(&mut page, group)?;
     }
     for image in &plan.images {
-        describe_image(&mut text, image)?;
+        describe_image(&mut page, image)?;
     }
     let kept: Vec<_> = plan.ignore.iter().filter_map(|rule| Some((&rule.pattern, rule.because.as_ref()?))).collect();
-    writeln!(text)?;
-    row(&mut text, "left out", &format!("{} patterns in {}", plan.ignore.len(), plan.files.dockerignore), None)?;
+    writeln!(page.text)?;
+    page.row("left out", &format!("{} patterns in {}", plan.ignore.len(), plan.files.dockerignore), None)?;
     for (pattern, because) in kept {
-        row(&mut text, "kept", pattern.trim_start_matches('!'), Some(because))?;
+        page.row("kept", pattern.trim_start_matches('!'), Some(because))?;
     }
     if !plan.notes.is_empty() {
-        writeln!(text)?;
+        writeln!(page.text)?;
     }
     let yellow = AnsiColor::Yellow.on_default();
     for note in &plan.notes {
-        writeln!(text, "{yellow}note{yellow:#}: {}", printable(&note.text))?;
+        let why = page.why(note);
+        writeln!(page.text, "{yellow}note{yellow:#}: {why}")?;
     }
-    Ok(text)
+    Ok(page.text)
 }
 
-fn describe_group(text: &mut String, group: &Group) -> fmt::Result {
+fn describe_group(page: &mut Page, group: &Group) -> fmt::Result {
     let names = group.binaries.join(", ");
     writeln!(
-        text,
+        page.text,
         "\n{BOLD}{}{BOLD:#}: {names} {DIM}({}){DIM:#}",
         group.linkage.name(),
         counted(group.crates, "crate")
     )?;
-    for (i, because) in group.because.iter().enumerate() {
-        row(text, if i == 0 { "because" } else { "" }, &because.text, None)?;
-    }
+    page.reasons("because", &group.because)?;
     for (i, target) in group.targets.iter().enumerate() {
-        row(text, if i == 0 { "targets" } else { "" }, &format!("{} for linux/{}", target.triple, target.arch), None)?;
+        page.row(if i == 0 { "targets" } else { "" }, &format!("{} for linux/{}", target.triple, target.arch), None)?;
     }
     for (i, package) in group.packages.iter().enumerate() {
-        row(text, if i == 0 { "packages" } else { "" }, &package.name, package.because.first())?;
+        page.row(if i == 0 { "packages" } else { "" }, &package.name, package.because.first())?;
     }
-    for (i, because) in group.env_because.iter().enumerate() {
-        row(text, if i == 0 { "environment" } else { "" }, &because.text, None)?;
-    }
-    row(text, "cargo", &group.cargo_args.join(" "), None)
+    page.reasons("environment", &group.env_because)?;
+    page.row("cargo", &group.cargo_args.join(" "), None)
 }
 
-fn describe_image(text: &mut String, image: &Image) -> fmt::Result {
+fn describe_image(page: &mut Page, image: &Image) -> fmt::Result {
     let stage = if image.stage == image.name { String::new() } else { format!(", stage {}", image.stage) };
     writeln!(
-        text,
+        page.text,
         "\n{BOLD}image {}{BOLD:#} on {} {DIM}({} {}{stage}){DIM:#}",
         image.name, image.base, image.package, image.version
     )?;
-    row(text, "base", &image.base, image.because.first())?;
-    row(text, "program", &image.binary, None)?;
-    row(text, "user", &format!("{}, by number; nobody can log in", image.user), None)?;
+    page.row("base", &image.base, image.because.first())?;
+    page.row("program", &image.binary, None)?;
+    page.row("user", &format!("{}, by number; nobody can log in", image.user), None)?;
     if let Some(because) = &image.rootfs.ca_certificates {
-        row(text, "certificates", "the system's bundle", Some(because))?;
+        page.row("certificates", "the system's bundle", Some(because))?;
     }
     for file in &image.rootfs.extra_ca {
-        row(text, "", file, None)?;
+        page.row("", file, None)?;
     }
     if let Some(because) = &image.rootfs.init {
-        row(text, "init", INIT, Some(because))?;
+        page.row("init", INIT, Some(because))?;
     }
     if let Some(because) = &image.rootfs.zoneinfo {
-        row(text, "time zones", "/usr/share/zoneinfo", Some(because))?;
+        page.row("time zones", "/usr/share/zoneinfo", Some(because))?;
     }
     for (i, asset) in image.assets.iter().enumerate() {
-        row(text, if i == 0 { "reads" } else { "" }, &asset.to, Some(&asset.because))?;
+        page.row(if i == 0 { "reads" } else { "" }, &asset.to, Some(&asset.because))?;
     }
     for (i, folder) in image.rootfs.writable.iter().enumerate() {
-        row(text, if i == 0 { "writes" } else { "" }, &folder.path, Some(&folder.because))?;
+        page.row(if i == 0 { "writes" } else { "" }, &folder.path, Some(&folder.because))?;
     }
     if !image.expose.is_empty() {
         let ports: Vec<String> = image.expose.iter().map(u16::to_string).collect();
-        row(text, "ports", &ports.join(", "), image.expose_because.first())?;
+        page.row("ports", &ports.join(", "), image.expose_because.first())?;
     }
-    row(text, "layers", &image.layers.join(", "), None)
+    page.row("layers", &image.layers.join(", "), None)
 }
 
-/// A line of two columns, and under it in dim letters why.
-fn row(text: &mut String, title: &str, value: &str, because: Option<&Because>) -> fmt::Result {
-    writeln!(text, "  {title:<13} {}", printable(value))?;
-    if let Some(because) = because {
-        writeln!(text, "  {:<13} {DIM}{}{DIM:#}", "", printable(&because.text))?;
+/// What is shown, in two columns.
+struct Page {
+    text: String,
+    /// Whether each reason names its rule.
+    rules: bool,
+}
+
+impl Page {
+    /// A line, and under it in dim letters why.
+    fn row(&mut self, title: &str, value: &str, because: Option<&Because>) -> fmt::Result {
+        writeln!(self.text, "  {title:<13} {}", printable(value))?;
+        if let Some(because) = because {
+            let why = self.why(because);
+            writeln!(self.text, "  {:<13} {DIM}{why}{DIM:#}", "")?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Reasons that are lines of their own, under one title.
+    fn reasons(&mut self, title: &str, reasons: &[Because]) -> fmt::Result {
+        for (i, because) in reasons.iter().enumerate() {
+            let why = self.why(because);
+            writeln!(self.text, "  {:<13} {why}", if i == 0 { title } else { "" })?;
+        }
+        Ok(())
+    }
+
+    fn why(&self, because: &Because) -> String {
+        let rule = if self.rules { format!(" [{}]", because.rule) } else { String::new() };
+        printable(&format!("{}{rule}", because.text))
+    }
 }
 
 fn counted(count: usize, noun: &str) -> String {
