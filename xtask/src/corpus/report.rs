@@ -29,7 +29,9 @@ impl Outcome {
     pub fn failed(what: &str, output: &Output) -> Self {
         let lines: Vec<&str> = output.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
         // The compiler's own words come after the line that says which step failed.
-        let errors: Vec<&str> = lines.iter().map(|line| line.trim()).filter(|line| line.contains("error")).collect();
+        // A crate's name is no error.
+        let error = |line: &&str| line.replace("thiserror", "").contains("error");
+        let errors: Vec<&str> = lines.iter().map(|line| line.trim()).filter(error).collect();
         let mut words = if errors.is_empty() { lines[lines.len().saturating_sub(3)..].to_vec() } else { errors };
         words.dedup();
         words.truncate(6);
