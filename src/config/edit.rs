@@ -9,8 +9,9 @@ use crate::failure::{Failure, Kind, Result};
 ///
 /// ```
 /// let text = "[workspace]\nmembers = [] # none yet\n";
-/// let edited = cargo_dockerize::config::edit(text, &[("syntax", "none".into())]).unwrap();
+/// let edited = cargo_dockerize::config::edit(text, &[("syntax", "none".into())])?;
 /// assert_eq!(edited, "[workspace]\nmembers = [] # none yet\n\n[workspace.metadata.dockerize]\nsyntax = \"none\"\n");
+/// # Ok::<(), cargo_dockerize::failure::Failure>(())
 /// ```
 ///
 /// # Errors

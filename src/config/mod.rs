@@ -74,7 +74,8 @@ pub struct Table {
     pub extra_ca: Vec<String>,
     /// Whether the image has the time zones.
     pub zoneinfo: Option<bool>,
-    /// Whether an init (catatonit, which Debian links statically) is process 1, which hands on signals and reaps what the program's children leave behind.
+    /// Whether an init (catatonit, which Debian links statically) is process 1, which hands on signals and reaps what
+    /// the program's children leave behind.
     pub init: Option<bool>,
     /// What tells whether the program is well: a program of the image and its arguments, for there is no shell.
     pub healthcheck: Vec<String>,

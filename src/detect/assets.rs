@@ -4,7 +4,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::plan::model::Because;
-use crate::workspace::{Literal, Member, Workspace};
+use crate::workspace::{Member, Workspace};
 
 /// Names under which projects keep what their programs read. Other names go into the metadata table: a folder that
 /// only happens to be named in a string must not end up in an image.
@@ -61,9 +61,10 @@ pub(super) fn find(
 ) -> Vec<AssetFinding> {
     let literals = &member.sources.literals;
     let beside_manifest = literals.iter().any(|literal| literal.value == "CARGO_MANIFEST_DIR");
+    let places = Places { bases: [&member.dir, &workspace.root], beside_manifest, settings };
     let mut found: Vec<AssetFinding> = Vec::new();
     for literal in literals {
-        let Some((path, value)) = locate(workspace, member, literal, (beside_manifest, settings)) else { continue };
+        let Some((path, value)) = places.locate(&literal.value) else { continue };
         // A folder whose files are compiled in is not read at run time, though the sources name it.
         if member.sources.inputs.iter().any(|input| input.how.starts_with("include") && input.path.starts_with(&path)) {
             continue;
@@ -87,9 +88,8 @@ pub(super) fn find(
         });
     }
     for (path, because) in defaults {
-        let there = [&member.dir, &workspace.root].into_iter().map(|base| base.join(path)).find(|path| path.exists());
         let covered = |there: &Utf8PathBuf| found.iter().any(|other| there.starts_with(&other.path));
-        if let Some(there) = there.filter(|there| !covered(there)) {
+        if let Some(there) = places.first(path, |there| there.exists()).filter(|there| !covered(there)) {
             let because = Because { text: format!("{} in {path}", because.text), ..because };
             found.push(AssetFinding { path: there, literal: path.to_owned(), beside_manifest: false, because });
         }
@@ -98,48 +98,61 @@ pub(super) fn find(
     found
 }
 
-fn locate(
-    workspace: &Workspace,
-    member: &Member,
-    literal: &Literal,
-    (beside_manifest, settings): (bool, bool),
-) -> Option<(Utf8PathBuf, String)> {
-    let value = literal.value.trim_start_matches("./");
-    // After CARGO_MANIFEST_DIR a path starts with `/`.
-    let value = if beside_manifest { value.trim_start_matches('/') } else { value }.trim_end_matches('/');
-    let parts: Vec<&str> = value.split('/').collect();
-    let usual = parts.iter().any(|part| NAMES.contains(part));
-    if value.starts_with('/') || parts.contains(&"..") || parts.contains(&"") || !(usual || settings) {
-        return None;
+/// Where a program looks.
+struct Places<'a> {
+    /// Its package's folder, then the workspace's.
+    bases: [&'a Utf8Path; 2],
+    /// Whether it looks beside its manifest.
+    beside_manifest: bool,
+    /// Whether it reads files of settings.
+    settings: bool,
+}
+
+impl Places<'_> {
+    fn first(&self, name: &str, fits: impl Fn(&Utf8PathBuf) -> bool) -> Option<Utf8PathBuf> {
+        self.bases.into_iter().map(|base| base.join(name)).find(fits)
     }
-    let bases = [&member.dir, &workspace.root];
-    let file = |name: &str| {
-        let there = bases.into_iter().map(|base| base.join(name)).find(|path| path.is_file());
-        there.filter(|path| !path.file_name().is_some_and(|name| TOOLS.contains(&name)))
-    };
-    if usual {
-        let there =
+
+    /// A file of settings that is none of a tool's.
+    fn file(&self, name: &str) -> Option<Utf8PathBuf> {
+        let path = self.first(name, |path| path.is_file())?;
+        (!path.file_name().is_some_and(|name| TOOLS.contains(&name))).then_some(path)
+    }
+
+    /// What a literal names, and under which name the program has it.
+    fn locate(&self, literal: &str) -> Option<(Utf8PathBuf, String)> {
+        let value = literal.trim_start_matches("./");
+        // After CARGO_MANIFEST_DIR a path starts with `/`.
+        let value = if self.beside_manifest { value.trim_start_matches('/') } else { value }.trim_end_matches('/');
+        let parts = || value.split('/');
+        let usual = parts().any(|part| NAMES.contains(&part));
+        if parts().any(|part| matches!(part, "" | "..")) || !(usual || self.settings) {
+            return None;
+        }
+        let belongs =
             |path: &Utf8PathBuf| path.exists() && !path.join("Cargo.toml").exists() && path.extension() != Some("rs");
-        if let Some(path) = bases.into_iter().map(|base| base.join(value)).find(there) {
+        if usual && let Some(path) = self.first(value, belongs) {
             return Some((path, value.to_owned()));
         }
+        if self.settings { self.setting(value, usual) } else { None }
     }
-    if !settings {
-        return None;
-    }
-    let named = Utf8Path::new(value);
-    if named.extension().is_some_and(|extension| SETTINGS.contains(&extension)) {
-        return file(value).map(|path| (path, value.to_owned()));
-    }
-    let (name, path) = SETTINGS.iter().find_map(|extension| {
-        let name = format!("{value}.{extension}");
-        file(&name).map(|path| (name, path))
-    })?;
-    // Beside `config/default` lie the files for other environments, whose names come from the environment.
-    match (path.parent(), named.parent()) {
-        (Some(folder), Some(parent)) if usual && !parent.as_str().is_empty() => {
-            Some((folder.to_owned(), parent.to_string()))
+
+    /// `settings`, which a library finds as `settings.toml`, or a file's whole name.
+    fn setting(&self, value: &str, usual: bool) -> Option<(Utf8PathBuf, String)> {
+        let named = Utf8Path::new(value);
+        if named.extension().is_some_and(|extension| SETTINGS.contains(&extension)) {
+            return self.file(value).map(|path| (path, value.to_owned()));
         }
-        _ => Some((path, name)),
+        let (name, path) = SETTINGS.iter().find_map(|extension| {
+            let name = format!("{value}.{extension}");
+            self.file(&name).map(|path| (name, path))
+        })?;
+        // Beside `config/default` lie the files for other environments, whose names come from the environment.
+        match (path.parent(), named.parent()) {
+            (Some(folder), Some(parent)) if usual && !parent.as_str().is_empty() => {
+                Some((folder.to_owned(), parent.to_string()))
+            }
+            _ => Some((path, name)),
+        }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph, native: &[Native]
     if config.offline && config.vendored.is_empty() {
         found.push(config_says(workspace, "is offline, which the build is not", [], [("CARGO_NET_OFFLINE", "false")]));
     }
-    if let Some(file) = config.cainfo.as_ref().filter(|file| workspace.read_by_cargo().all(|read| read != *file)) {
+    if let (Some(file), None) = (&config.cainfo, workspace.cainfo()) {
         let why = format!("trusts the authorities in {file}, which stays on this machine");
         found.push(config_says(workspace, &why, [], [("CARGO_HTTP_CAINFO", CA_BUNDLE)]));
     }

@@ -1,6 +1,8 @@
 //! What the native parts of a graph need to be compiled and linked: by the table, else by the crate's own build script and
 //! manifest.
 
+use std::collections::BTreeSet;
+
 use super::rules::{self, Needs};
 use crate::config::NativeTable;
 use crate::failure::Result;
@@ -114,12 +116,10 @@ fn evidence(package: &GraphPackage) -> Result<Evidence> {
         return Ok(evidence);
     }
     let facts = scripts::read(path);
-    let called = |dependency: &String| facts.crates.contains(&dependency.replace('-', "_"));
-    evidence.links = facts.links || package.build_dependencies.iter().any(called);
-    let uses = |name: &str| {
-        facts.crates.contains(name)
-            && package.build_dependencies.iter().any(|dependency| dependency.replace('-', "_") == name)
-    };
+    let words = package.build_dependencies.iter().map(|dependency| dependency.replace('-', "_"));
+    let called: BTreeSet<String> = words.filter(|word| facts.crates.contains(word)).collect();
+    evidence.links = facts.links || !called.is_empty();
+    let uses = |name: &str| called.contains(name);
     for row in rules::scripts()? {
         let by_crate = row.uses.as_deref().is_none_or(uses);
         let by_program = row.program.as_ref().is_none_or(|program| package.local && facts.programs.contains(program));

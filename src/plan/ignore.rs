@@ -54,15 +54,15 @@ pub(super) fn decide(
     }
     let left_out = Matcher::new(&rules)?;
     let mut kept: Vec<IgnoreRule> = Vec::new();
-    let folder = normal(&workspace.root.join(&context.path));
+    let root = normal(&workspace.root.join(&context.path));
     // cargo holds vendored packages against their checksums: whatever they are called, their files are all there.
     for vendored in &workspace.cargo_config.vendored {
-        let pattern = format!("!{}", relative(&folder, vendored));
+        let pattern = format!("!{}", relative(&root, vendored));
         let section = "Vendored packages, with every file that their checksums name";
         let because = Because::new("cargo-config", format!("{} names the folder", workspace.cargo_config.file));
         kept.push(IgnoreRule { pattern, section: section.to_owned(), because: Some(because) });
     }
-    for (path, because) in inputs(workspace, settings, context) {
+    for (path, because) in inputs(workspace, settings, context, &root) {
         if left_out.matches(&path) && !kept.iter().any(|rule| rule.pattern == format!("!{path}")) {
             let section = "What the build reads all the same".to_owned();
             kept.push(IgnoreRule { pattern: format!("!{path}"), section, because: Some(because) });
@@ -70,7 +70,7 @@ pub(super) fn decide(
     }
     rules.extend(kept);
     if let (Some(because), Some(top)) = (&git.folder, &workspace.repository) {
-        let folder = relative(&normal(&workspace.root.join(&context.path)), &top.join(".git"));
+        let folder = relative(&root, &top.join(".git"));
         let section = "The repository, without what it keeps to itself";
         rules.push(IgnoreRule { because: Some(because.clone()), ..rule(format!("!{folder}"), section) });
         rules.extend(source.git.iter().map(|private| rule(format!("{folder}/{private}"), section)));
@@ -78,13 +78,12 @@ pub(super) fn decide(
     Ok(rules)
 }
 
-/// What the build reads besides sources, relative to the context, with who reads it.
-fn inputs(workspace: &Workspace, settings: &Settings, context: &Context) -> Vec<(String, Because)> {
-    let folder = normal(&workspace.root.join(&context.path));
+/// What the build reads besides sources, relative to the context, whose root is `root`, with who reads it.
+fn inputs(workspace: &Workspace, settings: &Settings, context: &Context, root: &Utf8Path) -> Vec<(String, Because)> {
     let mut inputs = Vec::new();
     for member in &workspace.members {
         for input in &member.sources.inputs {
-            let path = relative(&folder, &input.path).into_string();
+            let path = relative(root, &input.path).into_string();
             // Outside the context, or the context itself: no line can speak of it.
             if path.is_empty() || path.starts_with("..") || path.starts_with('/') || !input.path.exists() {
                 continue;
@@ -95,9 +94,9 @@ fn inputs(workspace: &Workspace, settings: &Settings, context: &Context) -> Vec<
             inputs.push((path, Because { text, krate, rule: "build-input".to_owned(), file: Some(file) }));
         }
     }
-    if let Some(file) = workspace.read_by_cargo().find(|path| workspace.cargo_config.cainfo.as_deref() == Some(*path)) {
+    if let Some(file) = workspace.cainfo() {
         let because = Because::new("cargo-config", format!("http.cainfo in {}", workspace.cargo_config.file));
-        inputs.push((relative(&folder, file).into_string(), because));
+        inputs.push((relative(root, file).into_string(), because));
     }
     for member in &workspace.members {
         for file in settings.of(&member.name).extra_ca {

@@ -75,22 +75,17 @@ fn group(
 ) -> Result<Group> {
     let environment = if linkage == Linkage::StaticMusl { "musl" } else { "gnu" };
     let triple = |arch: &str| format!("{arch}-unknown-linux-{environment}");
+    let natives = || members.iter().flat_map(|(candidate, _)| &candidate.findings.native);
     let mut packages: BTreeMap<String, Vec<Because>> = BTreeMap::new();
-    let mut compiles_c = None;
-    for (candidate, _) in members {
-        for native in &candidate.findings.native {
-            if matches!(native.needs.musl, Musl::C | Musl::Cxx) {
-                compiles_c.get_or_insert_with(|| native.because.clone());
-            }
-            let run = native.needs.run.iter().filter(|_| linkage == Linkage::DynamicGnu);
-            for name in native.needs.apt.iter().chain(run).map(String::as_str).chain(cxx(native)) {
-                want(&mut packages, name, &native.because);
-            }
+    for native in natives() {
+        let run = native.needs.run.iter().filter(|_| linkage == Linkage::DynamicGnu);
+        for name in native.needs.apt.iter().chain(run).map(String::as_str).chain(cxx(native)) {
+            want(&mut packages, name, &native.because);
         }
     }
     let mut env = settings.workspace.build_env.clone();
     let mut env_because = Vec::new();
-    for native in members.iter().flat_map(|(candidate, _)| &candidate.findings.native) {
+    for native in natives() {
         if !native.needs.env.is_empty() && !env_because.contains(&native.because) {
             env_because.push(native.because.clone());
         }
@@ -106,14 +101,14 @@ fn group(
     }
     let mut musl_env = BTreeMap::new();
     if linkage == Linkage::StaticMusl {
-        for native in members.iter().flat_map(|(candidate, _)| &candidate.findings.native) {
+        for native in natives() {
             if !native.needs.musl_env.is_empty() {
                 want(&mut packages, "musl-tools", &native.because);
             }
             musl_env.extend(native.needs.musl_env.clone());
         }
-        if let Some(why) = &compiles_c {
-            want(&mut packages, "musl-tools", why);
+        if let Some(compiled) = natives().find(|native| matches!(native.needs.musl, Musl::C | Musl::Cxx)) {
+            want(&mut packages, "musl-tools", &compiled.because);
             musl_env.insert("CC".to_owned(), "musl-gcc".to_owned());
         }
         // What the metadata says of a variable goes for every target.

@@ -64,16 +64,16 @@ pub(super) fn decide(
             (mirrored(&image, settings), None)
         }
     };
-    let components = workspace.toolchain.as_ref().map(|file| file.components.clone()).unwrap_or_default();
-    let targets = workspace.toolchain.as_ref().map(|file| file.targets.clone()).unwrap_or_default();
+    let components = workspace.toolchain.iter().flat_map(|file| &file.components);
+    let targets = workspace.toolchain.iter().flat_map(|file| &file.targets);
     Toolchain {
         channel,
         image,
         install_chef,
         install,
         // rustfmt, clippy and the like build nothing.
-        components: components.into_iter().filter(|name| matches!(name.as_str(), "rust-src" | "llvm-tools")).collect(),
-        targets: targets.into_iter().filter(|name| !ELSEWHERE.iter().any(|system| name.contains(system))).collect(),
+        components: components.filter(|name| matches!(name.as_str(), "rust-src" | "llvm-tools")).cloned().collect(),
+        targets: targets.filter(|name| !ELSEWHERE.iter().any(|system| name.contains(system))).cloned().collect(),
         build_ca: table.build_ca.iter().map(|file| context::inside(context, file)).collect(),
         codename,
         because,

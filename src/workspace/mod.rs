@@ -127,10 +127,14 @@ impl Workspace {
     /// above the root, authorities. Absolute paths of folders and files.
     pub fn read_by_cargo(&self) -> impl Iterator<Item = &Utf8Path> {
         let config = &self.cargo_config;
+        let files = self.local.iter().chain(&config.vendored).chain(&config.above);
+        files.map(Utf8PathBuf::as_path).chain(self.cainfo())
+    }
+
+    /// The file of `[http] cainfo` where it lies in the repository; one of this machine's does not travel.
+    pub fn cainfo(&self) -> Option<&Utf8Path> {
         let top = self.repository.as_ref().unwrap_or(&self.root);
-        // A file of this machine's does not travel.
-        let cainfo = config.cainfo.iter().filter(move |file| file.starts_with(top));
-        self.local.iter().chain(&config.vendored).chain(&config.above).chain(cainfo).map(Utf8PathBuf::as_path)
+        self.cargo_config.cainfo.as_deref().filter(|file| file.starts_with(top))
     }
 
     /// Reads the workspace.
@@ -153,6 +157,7 @@ impl Workspace {
         local.dedup();
         let repository = root.ancestors().find(|folder| folder.join(".git").exists()).map(Utf8Path::to_owned);
         let origins = origins::read(&graph);
+        let private = origins.iter().any(|origin| matches!(origin, Origin::Registry { .. }));
         let name = root_package(&members, &root).map(|member| member.name.clone());
         Ok(Self {
             // Not the folder's name: another clone lies in another folder, and its files must be the same.
@@ -162,11 +167,7 @@ impl Workspace {
             target_dir: graph.workspace().target_directory().to_owned(),
             cargo_config: cargo_config::read(&root, repository.as_deref().unwrap_or(&root)),
             repository,
-            home_registries: if origins.iter().any(|origin| matches!(origin, Origin::Registry { .. })) {
-                cargo_config::home_registries()
-            } else {
-                BTreeMap::new()
-            },
+            home_registries: private.then(cargo_config::home_registries).unwrap_or_default(),
             origins,
             alias_packages: metadata::alias_packages(&root),
             manifest,

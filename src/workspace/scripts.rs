@@ -26,10 +26,10 @@ pub struct ScriptFacts {
 /// Calls whose first argument is a library's name, as pkg-config knows it.
 const PROBES: &[&str] = &["probe", "probe_library", "find_library"];
 
-/// Reads a build script; one that cannot be read or lexed tells nothing.
+/// Reads a build script; of one that cannot be read or lexed only this is known, that it may link something.
 pub fn read(path: &Utf8Path) -> ScriptFacts {
-    let nothing = ScriptFacts { links: true, ..ScriptFacts::default() };
-    fs_err::read_to_string(path).ok().and_then(|text| text.parse().ok()).map_or(nothing, facts)
+    let unread = ScriptFacts { links: true, ..ScriptFacts::default() };
+    fs_err::read_to_string(path).ok().and_then(|text| text.parse().ok()).map_or(unread, facts)
 }
 
 fn facts(tokens: TokenStream) -> ScriptFacts {

@@ -164,13 +164,16 @@ impl File<'_> {
             }
         }
         // Of a pattern (`templates/**/*.html`, `config/{}`) the part counts that is known.
-        let known: Vec<&str> = value.split('/').take_while(|part| !part.contains(['*', '?', '{'])).collect();
-        let value = known.join("/");
-        let path_like = !value.is_empty()
-            && value.len() < 200
-            && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
-            && value.chars().any(|c| c.is_ascii_alphabetic());
+        let known = match value.find(['*', '?', '{']) {
+            Some(pattern) => value[..pattern].rfind('/').map_or("", |end| &value[..end]),
+            None => value.as_str(),
+        };
+        let path_like = !known.is_empty()
+            && known.len() < 200
+            && known.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
+            && known.chars().any(|c| c.is_ascii_alphabetic());
         if self.program && !test && path_like {
+            let value = known.to_owned();
             self.facts.literals.push(Literal { value, file: self.path.to_owned(), line: literal.span().start().line });
         }
     }
