@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use assert_fs::TempDir;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::private::{application, dockerize, leaves_nothing, library};
+use crate::private::{application, leaves_nothing, library};
 use crate::tls::{Request, Server};
 use crate::tool;
 
@@ -54,11 +54,10 @@ fn backend(request: &Request, repositories: &Utf8Path) -> Vec<u8> {
 fn repository(root: &Utf8Path) -> Utf8PathBuf {
     let (work, served) = (root.join("work"), root.join("served"));
     library(&work);
-    let who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
-    tool::program(&work, "git", &["init", "--quiet"]);
-    tool::program(&work, "git", &["add", "--all"]);
-    tool::program(&work, "git", &[&who[..], &["commit", "--quiet", "--message", "first"]].concat());
-    tool::program(root, "git", &["clone", "--quiet", "--bare", work.as_str(), served.join("lib.git").as_str()]);
+    tool::git(&work, &["init", "--quiet"]);
+    tool::git(&work, &["add", "--all"]);
+    tool::git(&work, &["commit", "--quiet", "--message", "first"]);
+    tool::git(root, &["clone", "--quiet", "--bare", work.as_str(), served.join("lib.git").as_str()]);
     served
 }
 
@@ -85,15 +84,13 @@ pub fn git_over_https() {
     let mut env = tool::home(&root.join("home"));
     env.push(format!("SSL_CERT_FILE={app}/certs/company.pem"));
     let env: Vec<&str> = env.iter().map(String::as_str).collect();
-    tool::program(&app, "env", &[&env[..], &["cargo", "generate-lockfile", "--quiet"]].concat());
-    let syntax: &[&str] = if tool::is_lab() { &["--syntax", "none"] } else { &[] };
-    dockerize(&app, &env, &[&["init"], syntax].concat());
+    tool::set_up(&app, &env);
 
     let without = tool::dockerize(&app, &["build", "--network", "host"]);
     assert_eq!(without.code, Some(6), "{}", without.stderr);
     assert!(without.stderr.contains("git credential fill"), "{}", without.stderr);
 
-    dockerize(&app, &env, &["build", "--network", "host"]);
+    tool::dockerize_in(&app, &env, &["build", "--network", "host"]);
     assert_eq!(tool::run_image("teller", &[], &[]), "hidden\n");
     let credential = format!("CREDENTIAL=username=reader\npassword={PASSWORD}\n");
     let secret = format!("id=git-localhost-{},env=CREDENTIAL", server.port);

@@ -10,6 +10,7 @@ use assert_fs::TempDir;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
 
+use crate::tls::Request;
 use crate::tool::{self, Container};
 
 const TOKEN: &str = "dockerize-e2e-token-3f9c1b7a";
@@ -44,18 +45,9 @@ impl Registry {
 }
 
 fn answer(mut stream: TcpStream, pages: &BTreeMap<&str, Vec<u8>>) {
-    let mut request = String::new();
-    let mut buffer = [0; 4096];
-    while !request.contains("\r\n\r\n") {
-        match stream.read(&mut buffer) {
-            Ok(read) if read > 0 => request.push_str(&String::from_utf8_lossy(&buffer[..read])),
-            _ => return,
-        }
-    }
-    let allowed = request.lines().any(|line| {
-        line.split_once(": ").is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == TOKEN)
-    });
-    let path = request.split(' ').nth(1).unwrap_or_default();
+    let Some(request) = Request::read(&mut stream) else { return };
+    let allowed = request.header("authorization") == Some(TOKEN);
+    let path = request.head.split(' ').nth(1).unwrap_or_default();
     let (status, body): (&str, &[u8]) = match pages.get(path) {
         _ if !allowed => ("401 Unauthorized", b""),
         Some(body) => ("200 OK", body),
@@ -89,12 +81,6 @@ pub fn application(folder: &Utf8Path, dependency: &str) {
     fs_err::write(folder.join("src/main.rs"), "fn main() {\n    println!(\"{}\", hidden_lib::told());\n}\n").unwrap();
 }
 
-/// The tool in an environment of the test's.
-pub fn dockerize(folder: &Utf8Path, env: &[&str], args: &[&str]) -> String {
-    let tool = [env!("CARGO_BIN_EXE_cargo-dockerize"), "dockerize"];
-    tool::program(folder, "env", &[env, &tool[..], args].concat())
-}
-
 pub fn registry() {
     let dir = TempDir::new().unwrap();
     let root = Utf8Path::from_path(dir.path()).unwrap();
@@ -106,16 +92,14 @@ pub fn registry() {
     fs_err::write(app.join(".cargo/config.toml"), config).unwrap();
     let token = format!("CARGO_REGISTRIES_COMPANY_TOKEN={TOKEN}");
     let env = [token.as_str(), "CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS=cargo:token"];
-    tool::program(&app, "env", &[&env[..], &["cargo", "generate-lockfile", "--quiet"]].concat());
-    let syntax: &[&str] = if tool::is_lab() { &["--syntax", "none"] } else { &[] };
-    dockerize(&app, &env, &[&["init"], syntax].concat());
+    tool::set_up(&app, &env);
 
     // Without the token the step that fetches says what is missing, and the build says how to have it.
     let without = tool::dockerize(&app, &["build", "--network", "host", "--no-cache"]);
     assert_eq!(without.code, Some(6), "{}", without.stderr);
     assert!(without.stderr.contains("cargo login --registry company"), "{}", without.stderr);
 
-    dockerize(&app, &env, &["build", "--network", "host"]);
+    tool::dockerize_in(&app, &env, &["build", "--network", "host"]);
     assert_eq!(tool::run_image("teller", &[], &[]), "hidden\n");
     let secret = "id=cargo-registry-company,env=CARGO_REGISTRIES_COMPANY_TOKEN";
     leaves_nothing(&app, &["--secret", secret], &env, TOKEN);
@@ -243,10 +227,8 @@ pub fn git_over_ssh() {
     let mut env = tool::home(&server.home);
     env.push(format!("SSH_AUTH_SOCK={}", server.agent.socket));
     let env: Vec<&str> = env.iter().map(String::as_str).collect();
-    tool::program(&app, "env", &[&env[..], &["cargo", "generate-lockfile", "--quiet"]].concat());
-    let syntax: &[&str] = if tool::is_lab() { &["--syntax", "none"] } else { &[] };
-    dockerize(&app, &env, &[&["init"], syntax].concat());
-    dockerize(&app, &env, &["build", "--network", "host"]);
+    tool::set_up(&app, &env);
+    tool::dockerize_in(&app, &env, &["build", "--network", "host"]);
     assert_eq!(tool::run_image("teller", &[], &[]), "hidden\n");
     let key = fs_err::read_to_string(root.join("key")).unwrap();
     let line = key.lines().nth(2).unwrap();

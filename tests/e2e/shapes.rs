@@ -49,10 +49,7 @@ pub fn git() {
     tool::program(top, "cp", &["--recursive", Tree::copy("tests/corpus/git").path().as_str(), folder.as_str()]);
     fs_err::write(top.join("left-out.md"), "a file of the repository that the context leaves out\n").unwrap();
     tool::init(&folder);
-    let git = |args: &[&str]| {
-        let who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
-        tool::program(top, "git", &[&who, args].concat())
-    };
+    let git = |args: &[&str]| tool::git(top, args);
     git(&["init", "--quiet"]);
     git(&["config", "http.extraheader", "AUTHORIZATION: basic c2VjcmV0"]);
     git(&["add", "--all"]);
@@ -77,10 +74,7 @@ pub fn git() {
 pub fn revision() {
     let tree = Tree::copy("tests/corpus/vergen");
     tool::init(tree.path());
-    let git = |args: &[&str]| {
-        let who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
-        tool::program(tree.path(), "git", &[&who, args].concat())
-    };
+    let git = |args: &[&str]| tool::git(tree.path(), args);
     git(&["init", "--quiet"]);
     git(&["add", "--all"]);
     for message in ["first", "second"] {

@@ -62,7 +62,8 @@ pub struct Request {
 }
 
 impl Request {
-    fn read(stream: &mut impl Read) -> Option<Self> {
+    /// `None` where the client breaks off before its end.
+    pub fn read(stream: &mut impl Read) -> Option<Self> {
         let mut bytes = Vec::new();
         let mut buffer = [0; 4096];
         let mut more = |bytes: &mut Vec<u8>| match stream.read(&mut buffer) {

@@ -31,18 +31,27 @@ pub fn dockerize(folder: &Utf8Path, args: &[&str]) -> Done {
     run(command.arg("dockerize").args(args).current_dir(folder).env_remove("CARGO_TARGET_DIR").env("CI", "true"))
 }
 
-/// Whether the engine is the lab's, which has no frontend but its own.
-pub fn is_lab() -> bool {
-    std::env::var("DOCKERIZE_E2E").is_ok_and(|engine| engine == "lab")
+/// `init`, with the frontend that this engine can have: the lab has none but the engine's own.
+fn init_args() -> &'static [&'static str] {
+    let lab = std::env::var("DOCKERIZE_E2E").is_ok_and(|engine| engine == "lab");
+    if lab { &["init", "--syntax", "none"] } else { &["init"] }
 }
 
-/// `cargo dockerize init`, with the frontend that this engine can have.
+/// `cargo dockerize init`.
 pub fn init(folder: &Utf8Path) {
-    let mut args = vec!["init"];
-    if is_lab() {
-        args.extend(["--syntax", "none"]);
-    }
-    good("init", dockerize(folder, &args));
+    good("init", dockerize(folder, init_args()));
+}
+
+/// `cargo dockerize …` in an environment of the test's.
+pub fn dockerize_in(folder: &Utf8Path, env: &[&str], args: &[&str]) -> String {
+    let tool = [env!("CARGO_BIN_EXE_cargo-dockerize"), "dockerize"];
+    program(folder, "env", &[env, &tool[..], args].concat())
+}
+
+/// A lock file, and `cargo dockerize init`, in an environment of the test's.
+pub fn set_up(folder: &Utf8Path, env: &[&str]) {
+    program(folder, "env", &[env, &["cargo", "generate-lockfile", "--quiet"]].concat());
+    dockerize_in(folder, env, init_args());
 }
 
 /// `cargo dockerize build`, which must succeed, and its report.
@@ -59,6 +68,11 @@ pub fn docker(args: &[&str]) -> String {
 /// Any program in a folder, which must succeed.
 pub fn program(folder: impl AsRef<Path>, program: &str, args: &[&str]) -> String {
     good(program, run(Command::new(program).args(args).current_dir(folder).env_remove("CARGO_TARGET_DIR"))).stdout
+}
+
+/// git, as somebody.
+pub fn git(folder: &Utf8Path, args: &[&str]) -> String {
+    program(folder, "git", &[&["-c", "user.name=Test", "-c", "user.email=test@example.com"], args].concat())
 }
 
 /// The variables of a user with another home folder, who has the same toolchain.
