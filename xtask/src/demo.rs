@@ -18,8 +18,7 @@ pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
     let example = root().join("example-workspace");
     cmd!(sh, "cp -r {example} {copy}").quiet().run()?;
     sh.change_dir(&copy);
-    // The frontend of the `# syntax=` line is an image like any other, and the lab has none.
-    let syntax: &[&str] = if engine.is_lab() { &["--syntax", "none"] } else { &[] };
+    let syntax = engine.syntax();
     cmd!(sh, "{tool} dockerize init {syntax...}").run()?;
     cmd!(sh, "{tool} dockerize build {arguments...}").run()?;
     cmd!(sh, "docker run --rm --read-only orders price tea 3").run()?;

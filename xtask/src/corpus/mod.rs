@@ -80,8 +80,7 @@ fn attempt(sh: &Shell, engine: &lab::Engine, application: &Application) -> Resul
     let (folder, version) = application::take(sh, &application.package)?;
     let tool = root().join("target/release/cargo-dockerize");
     let _dir = sh.push_dir(&folder);
-    // The frontend of the `# syntax=` line is an image like any other, and the lab has none.
-    let syntax: &[&str] = if engine.is_lab() { &["--syntax", "none"] } else { &[] };
+    let syntax = engine.syntax();
     let mut row = Row { package: application.package.clone(), version, ..Row::default() };
     let start = Instant::now();
     let set_up = call::output(cmd!(sh, "{tool} dockerize init {syntax...}"))?;

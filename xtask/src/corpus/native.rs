@@ -123,7 +123,7 @@ struct Place {
     /// The package's name and the image's.
     name: String,
     folder: PathBuf,
-    /// The lab has no image of a Dockerfile frontend.
+    /// Options of `init`.
     syntax: &'static [&'static str],
 }
 
@@ -133,7 +133,7 @@ impl Place {
         engine.enter(&sh);
         let name = format!("proof-{number}");
         let folder = scratch().join("native").join(&name);
-        Ok(Self { sh, name, folder, syntax: if engine.is_lab() { &["--syntax", "none"] } else { &[] } })
+        Ok(Self { sh, name, folder, syntax: engine.syntax() })
     }
 
     fn prove(&self, row: &Row) -> Result<Proof> {

@@ -85,6 +85,12 @@ impl Engine {
         self.lab.is_some()
     }
 
+    /// The options of `init` for it: the frontend of the `# syntax=` line is an image like any other, and the lab has
+    /// none.
+    pub fn syntax(&self) -> &'static [&'static str] {
+        if self.is_lab() { &["--syntax", "none"] } else { &[] }
+    }
+
     /// What a child process needs to reach it: nothing, if it is the machine's own.
     pub fn environment(&self) -> &[(String, String)] {
         &self.environment
