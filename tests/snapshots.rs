@@ -23,6 +23,18 @@ fn planned(tree: &Tree, inside: &str, features: Option<Features>) -> (Workspace,
     (workspace, plan)
 }
 
+/// The plan of a tree without a lock file, whose dependencies it holds.
+fn planned_alone(tree: &Tree) -> plan::Plan {
+    let query = Query {
+        manifest_path: Some(tree.path().join("Cargo.toml")),
+        generate_lockfile: true,
+        offline: true,
+        ..Query::default()
+    };
+    let workspace = Workspace::load(&query).unwrap();
+    plan::plan(&workspace, &config::load(&workspace).unwrap(), &Flags::default()).unwrap()
+}
+
 fn files(name: &str, tree: &Tree, inside: &str) {
     let (_, plan) = planned(tree, inside, None);
     for file in render::render(&plan).unwrap() {
@@ -125,11 +137,28 @@ fn what_cargo_itself_reads_comes_before_the_sources() {
     assert_eq!(plan.groups[0].env["CARGO_HTTP_CAINFO"], "/etc/ssl/certs/ca-certificates.crt");
 }
 
+fn manifest(name: &str, more: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}")
+}
+
+#[test]
+fn features_add_packages() {
+    let app =
+        manifest("app", "[workspace]\n[dependencies]\nx11 = { path = \"x11\", features = [\"xlib\", \"xtst\"] }\n");
+    let x11 = manifest("x11", "[features]\nxlib = []\nxtst = []\nxft = []\n");
+    let sources = [("src/main.rs", "fn main() {}"), ("x11/src/lib.rs", "")];
+    let packages = |app: &str| {
+        let tree = Tree::of(&[&sources[..], &[("Cargo.toml", app), ("x11/Cargo.toml", &x11)]].concat());
+        let group = planned_alone(&tree).groups.remove(0);
+        group.packages.into_iter().map(|package| package.name).collect::<Vec<_>>()
+    };
+    assert_eq!(packages(&app), ["libx11-dev", "libxtst-dev", "pkg-config"]);
+    assert_eq!(packages(&app.replace("\"xlib\", ", "")), ["libxtst-dev", "pkg-config"]);
+    assert!(packages(&app.replace("\"xlib\", \"xtst\"", "")).is_empty());
+}
+
 #[test]
 fn settings_and_patterns_are_assets() {
-    let manifest = |name: &str, more: &str| {
-        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}")
-    };
     let main = r#"fn main() {
         read("templates/**/*.html");
         read("config/default");
@@ -151,14 +180,7 @@ fn settings_and_patterns_are_assets() {
     files.extend(empty.into_iter().chain(more).map(|path| (path, String::new())));
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let tree = Tree::of(&files);
-    let query = Query {
-        manifest_path: Some(tree.path().join("Cargo.toml")),
-        generate_lockfile: true,
-        offline: true,
-        ..Query::default()
-    };
-    let workspace = Workspace::load(&query).unwrap();
-    let plan = plan::plan(&workspace, &config::load(&workspace).unwrap(), &Flags::default()).unwrap();
+    let plan = planned_alone(&tree);
     let assets: Vec<(&str, &str)> =
         plan.images[0].assets.iter().map(|asset| (asset.from.as_str(), asset.to.as_str())).collect();
     let expected = ["Rocket.toml", "config", "log.yaml", "settings.json", "templates"];

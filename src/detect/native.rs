@@ -34,7 +34,7 @@ pub(super) fn find(
     let answered = |package: &GraphPackage| own.iter().any(|row| row.krate == package.name);
     let rows = rules::applying(rules::native()?, graph);
     for (row, package) in rows.iter().filter(|(_, package)| !answered(package)) {
-        found.push(native(package, row.needs.clone(), format!("native:{}", row.krate), None));
+        found.push(native(package, row.needs(package), format!("native:{}", row.krate), None));
     }
     for package in graph.packages() {
         // A row that does not apply has been looked at: the crate is known to need nothing.

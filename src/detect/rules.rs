@@ -54,8 +54,30 @@ pub(super) struct NativeRow {
     pub krate: String,
     #[serde(default)]
     when: When,
+    #[serde(default)]
+    features: BTreeMap<String, Added>,
     #[serde(flatten)]
-    pub needs: Needs,
+    needs: Needs,
+}
+
+/// What a feature of a crate adds to its packages.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Added {
+    apt: Vec<String>,
+    apk: Vec<String>,
+}
+
+impl NativeRow {
+    /// What the package needs, with the features that it has.
+    pub fn needs(&self, package: &GraphPackage) -> Needs {
+        let mut needs = self.needs.clone();
+        for (_, added) in self.features.iter().filter(|(feature, _)| package.has_feature(feature)) {
+            needs.apt.extend_from_slice(&added.apt);
+            needs.apk.extend_from_slice(&added.apk);
+        }
+        needs
+    }
 }
 
 /// What a program needs while it runs, or brings along.
@@ -229,16 +251,18 @@ mod tests {
 
     #[test]
     fn the_tables_parse_and_package_names_are_safe() {
-        let native = native().unwrap().iter().map(|row| (row.krate.as_str(), &row.needs));
+        let native = native().unwrap();
         let scripts = scripts().unwrap().iter().map(|row| ("build script", &row.needs));
-        for (krate, needs) in native.chain(scripts) {
+        let mut lists = Vec::new();
+        for (krate, needs) in native.iter().map(|row| (row.krate.as_str(), &row.needs)).chain(scripts) {
             assert!(!needs.why.ends_with('.'), "{krate}: a fragment");
-            for packages in [&needs.apt, &needs.apk, &needs.run] {
-                assert!(packages.is_sorted(), "{krate}: packages in order");
-                for package in packages {
-                    assert!(package.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)), "{package}");
-                }
-            }
+            lists.extend([&needs.apt, &needs.apk, &needs.run]);
+        }
+        lists.extend(native.iter().flat_map(|row| row.features.values()).flat_map(|added| [&added.apt, &added.apk]));
+        for list in lists {
+            assert!(list.is_sorted(), "{list:?}");
+            let is_safe = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+            assert!(list.iter().all(is_safe), "{list:?}");
         }
         assert!(!runtime().unwrap().is_empty());
         let libraries: Vec<&str> = libraries().unwrap().iter().map(|row| row.name.as_str()).collect();
@@ -256,12 +280,13 @@ mod tests {
         assert!(known >= 80, "{known}");
     }
 
-    /// `deny_unknown_fields` and `flatten` do not go together; `lab`, `prove` and `version` are read by the corpus.
+    /// `deny_unknown_fields` and `flatten` do not go together; `better`, `lab`, `prove` and `version` are read by the
+    /// corpus.
     #[test]
     fn rows_have_no_key_that_nobody_reads() {
         let keys = [
-            "apk", "apt", "cpp", "crate", "env", "git", "lab", "musl", "musl-env", "program", "prove", "run", "uses",
-            "version", "when", "why",
+            "apk", "apt", "better", "cpp", "crate", "env", "features", "git", "lab", "musl", "musl-env", "program",
+            "prove", "run", "uses", "version", "when", "why",
         ];
         for text in [include_str!("native.toml"), include_str!("build-scripts.toml")] {
             let table: Table<toml::Table> = toml::from_str(text).unwrap();

@@ -1,7 +1,7 @@
 //! Rows of native.toml, each proved by a workspace of one crate: the packages that it names are enough, and none of them is
 //! superfluous.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
@@ -35,7 +35,17 @@ struct Row {
     version: Option<String>,
     #[serde(default)]
     prove: Vec<String>,
+    #[serde(default, rename = "features")]
+    adds: BTreeMap<String, Added>,
+    #[serde(default)]
+    better: Vec<String>,
     lab: Option<String>,
+}
+
+/// What a feature of the crate adds.
+#[derive(Deserialize)]
+struct Added {
+    apt: Vec<String>,
 }
 
 /// What came of a row.
@@ -50,13 +60,23 @@ struct Proof {
 }
 
 impl Row {
-    /// The crate and the features that bring the row about.
-    fn features(&self) -> Vec<&String> {
+    /// The features that bring the row about.
+    fn causes(&self) -> Vec<&String> {
         self.when.get("feature").into_iter().filter_map(|any| any.first()).chain(&self.prove).collect()
     }
 
+    /// Those, and the features that add to it.
+    fn features(&self) -> BTreeSet<&String> {
+        self.causes().into_iter().chain(self.adds.keys()).collect()
+    }
+
+    /// Its packages, with what all its features add.
+    fn packages(&self) -> Vec<&String> {
+        self.apt.iter().chain(self.adds.values().flat_map(|added| &added.apt)).collect()
+    }
+
     fn name(&self) -> String {
-        let features = self.features();
+        let features = self.causes();
         let list: Vec<&str> = features.iter().map(|feature| feature.as_str()).collect();
         if list.is_empty() { self.krate.clone() } else { format!("{} ({})", self.krate, list.join(", ")) }
     }
@@ -144,7 +164,7 @@ impl Place {
             return Ok(Proof { reason, ..Proof::default() });
         }
         let mut proof = Proof { enough: true, ..Proof::default() };
-        for without in &row.apt {
+        for without in row.packages().into_iter().filter(|name| !row.better.contains(name)) {
             self.workspace(row, Some(without))?;
             if self.attempt()?.good {
                 proof.superfluous.push(without.clone());
@@ -168,7 +188,7 @@ impl Place {
             row.krate
         );
         if let Some(without) = without {
-            let left: Vec<&String> = row.apt.iter().filter(|name| *name != without).collect();
+            let left: Vec<&String> = row.packages().into_iter().filter(|name| *name != without).collect();
             manifest.push_str(&format!(
                 "\n[workspace.metadata.dockerize]\nnative = [{{ crate = {:?}, musl = {:?}, apt = {left:?}, env = {} }}]\n",
                 row.krate,
