@@ -66,8 +66,9 @@ impl Row {
     }
 
     /// Those, and the features that add to it.
-    fn features(&self) -> BTreeSet<&String> {
-        self.causes().into_iter().chain(self.adds.keys()).collect()
+    fn features(&self) -> Vec<&String> {
+        let features: BTreeSet<&String> = self.causes().into_iter().chain(self.adds.keys()).collect();
+        features.into_iter().collect()
     }
 
     /// Its packages, with what all its features add.
