@@ -65,15 +65,32 @@ impl Row {
         self.when.get("feature").into_iter().filter_map(|any| any.first()).chain(&self.prove).collect()
     }
 
-    /// Those, and the features that add to it.
-    fn features(&self) -> Vec<&String> {
+    /// All that add to it, with those.
+    fn all(&self) -> Vec<&String> {
         let features: BTreeSet<&String> = self.causes().into_iter().chain(self.adds.keys()).collect();
         features.into_iter().collect()
     }
 
-    /// Its packages, with what all its features add.
-    fn packages(&self) -> Vec<&String> {
-        self.apt.iter().chain(self.adds.values().flat_map(|added| &added.apt)).collect()
+    /// One that adds to it, with no more than it takes.
+    fn only<'a>(&'a self, feature: &'a String) -> Vec<&'a String> {
+        let brings = self.when.get("feature").is_some_and(|any| any.contains(feature));
+        let others = if brings { self.prove.iter().collect() } else { self.causes() };
+        others.into_iter().chain([feature]).collect()
+    }
+
+    /// Its packages, with what these features add.
+    fn packages(&self, features: &[&String]) -> Vec<&String> {
+        let added =
+            self.adds.iter().filter(|(feature, _)| features.contains(feature)).flat_map(|(_, added)| &added.apt);
+        self.apt.iter().chain(added).collect()
+    }
+
+    /// Each package that must be needed, with the features in whose company it is.
+    fn needed(&self) -> Vec<(Vec<&String>, &String)> {
+        let own = self.apt.iter().filter(|name| !self.better.contains(name)).map(|name| (self.causes(), name));
+        let added =
+            self.adds.iter().flat_map(|(feature, added)| added.apt.iter().map(|name| (self.only(feature), name)));
+        own.chain(added).collect()
     }
 
     fn name(&self) -> String {
@@ -158,15 +175,15 @@ impl Place {
     }
 
     fn prove(&self, row: &Row) -> Result<Proof> {
-        self.workspace(row, None)?;
+        self.workspace(row, &row.all(), None)?;
         let output = self.attempt()?;
         if !output.good {
             let reason = super::report::Outcome::failed("build", &output).reason;
             return Ok(Proof { reason, ..Proof::default() });
         }
         let mut proof = Proof { enough: true, ..Proof::default() };
-        for without in row.packages().into_iter().filter(|name| !row.better.contains(name)) {
-            self.workspace(row, Some(without))?;
+        for (features, without) in row.needed() {
+            self.workspace(row, &features, Some(without))?;
             if self.attempt()?.good {
                 proof.superfluous.push(without.clone());
             }
@@ -175,12 +192,12 @@ impl Place {
     }
 
     /// A program that links the crate and nothing else; without one of the packages where one is named.
-    fn workspace(&self, row: &Row, without: Option<&String>) -> Result<()> {
+    fn workspace(&self, row: &Row, features: &[&String], without: Option<&String>) -> Result<()> {
         self.sh.remove_path(&self.folder)?;
-        let (features, name) = (row.features(), &self.name);
+        let name = &self.name;
         let version = row.version.as_deref().unwrap_or("*");
-        // What a row excludes may be on by default.
-        let default = !row.when.contains_key("no-feature");
+        // What a row excludes may be on by default, as may what else adds to it.
+        let default = !row.when.contains_key("no-feature") && (without.is_none() || row.adds.is_empty());
         // What is needed is needed without optimisation as well, which takes its time.
         let mut manifest = format!(
             "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
@@ -189,7 +206,8 @@ impl Place {
             row.krate
         );
         if let Some(without) = without {
-            let left: Vec<&String> = row.packages().into_iter().filter(|name| *name != without).collect();
+            let mut left = row.packages(features);
+            left.retain(|name| *name != without);
             manifest.push_str(&format!(
                 "\n[workspace.metadata.dockerize]\nnative = [{{ crate = {:?}, musl = {:?}, apt = {left:?}, env = {} }}]\n",
                 row.krate,
