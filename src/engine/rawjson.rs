@@ -7,7 +7,7 @@ use base64::Engine as _;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::record::{BuildRecord, Step};
+use super::record::{BuildRecord, Step, TargetFolder};
 
 /// How many of a step's last lines are kept.
 const TAIL: usize = 100;
@@ -147,6 +147,7 @@ impl Recorder {
             }
             step.tail.push(line.clone());
             on(step, Event::Line(&step.name, &line));
+            step.target = TargetFolder::said(&line).or(step.target);
             if let Some(krate) = compiling(&line)
                 && !step.compiled.contains(&krate)
             {

@@ -34,10 +34,32 @@ pub struct Step {
     pub cached: bool,
     /// Crates that cargo compiled in it, as `name version`, in order, each once.
     pub compiled: Vec<String>,
+    /// What it kept of cargo's target folder in its cache mount, where it has one.
+    #[serde(default)]
+    pub target: Option<TargetFolder>,
     /// The engine's error, where it failed.
     pub error: Option<String>,
     /// The last lines that it printed (at most 100).
     pub tail: Vec<String>,
+}
+
+/// Cargo's target folder in a cache mount, after the step that compiled in it. In bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TargetFolder {
+    /// What the step compiled, or found compiled.
+    pub kept: u64,
+    /// What it removed, since no build uses it any more.
+    pub removed: u64,
+}
+
+impl TargetFolder {
+    /// As the step says it: `dockerize-target: 37888 kB kept, 120 kB removed`.
+    pub(super) fn said(line: &str) -> Option<Self> {
+        let (kept, removed) = line.strip_prefix("dockerize-target: ")?.split_once(", ")?;
+        let bytes = |text: &str, what| text.strip_suffix(what)?.parse::<u64>().ok()?.checked_mul(1024);
+        Some(Self { kept: bytes(kept, " kB kept")?, removed: bytes(removed, " kB removed")? })
+    }
 }
 
 /// One bake target's result, from `--metadata-file`; every field can be absent.
@@ -53,8 +75,31 @@ pub struct TargetResult {
 }
 
 impl BuildRecord {
+    /// The target folders that were compiled in, together.
+    pub fn target(&self) -> TargetFolder {
+        self.steps.iter().filter_map(|step| step.target).fold(TargetFolder::default(), |sum, one| TargetFolder {
+            kept: sum.kept + one.kept,
+            removed: sum.removed + one.removed,
+        })
+    }
+
     /// The steps of one stage.
     pub fn stage<'a>(&'a self, stage: &'a str) -> impl Iterator<Item = &'a Step> {
         self.steps.iter().filter(move |step| step.stage.as_deref() == Some(stage))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_target_folder_keeps() {
+        let said = TargetFolder::said("dockerize-target: 2 kB kept, 0 kB removed");
+        assert_eq!(said, Some(TargetFolder { kept: 2048, removed: 0 }));
+        for other in ["dockerize-target: many kB kept, 0 kB removed", "2 kB kept, 0 kB removed", "dockerize-target: x"]
+        {
+            assert_eq!(TargetFolder::said(other), None);
+        }
     }
 }

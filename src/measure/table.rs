@@ -113,6 +113,11 @@ fn build(report: &Report) -> String {
             crate::engine::instruction(&step.name)
         );
     }
+    let target = build.target();
+    if target.kept > 0 {
+        let removed = if target.removed > 0 { format!(", {} removed", size(target.removed)) } else { String::new() };
+        let _ = writeln!(text, "  {:>8}  kept compiled on the engine for the next build{removed}", size(target.kept));
+    }
     text
 }
 

@@ -20,12 +20,14 @@ pub(super) fn decide(workspace: &Workspace, git: &Git) -> Context {
     for needed in workspace.read_by_cargo().chain(included).chain(repository) {
         folder = common(&folder, needed);
     }
+    let config = &workspace.cargo_config;
     let shown = |path: Utf8PathBuf| if path.as_str().is_empty() { ".".to_owned() } else { path.into_string() };
     Context {
         path: shown(relative(&workspace.root, &folder)),
         workspace: shown(relative(&folder, &workspace.root)),
         workdir: WORKDIR.to_owned(),
         local: workspace.read_by_cargo().map(|path| shown(relative(&folder, path))).collect(),
+        vendored: config.vendored.iter().map(|path| shown(relative(&folder, path))).collect(),
     }
 }
 

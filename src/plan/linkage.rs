@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Candidate;
-use super::model::{Because, Group, Linkage, Musl, Package, Target};
+use super::model::{Because, CacheMount, Group, Linkage, Musl, Package, Target};
 use crate::config::Settings;
 use crate::detect::{self, Native};
 use crate::failure::Result;
@@ -148,6 +148,7 @@ fn group(
         binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
         crates,
         own_crates,
+        target_cache: CacheMount::default(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The only place that decides: facts, findings and the user's settings in, a [`Plan`] out.
 
+mod caches;
 mod context;
 mod git;
 mod ignore;
@@ -19,7 +20,7 @@ use crate::config::Settings;
 use crate::detect::{self, Findings};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{BinaryGraph, Features, Workspace};
-use model::{Because, CacheMount, Profile, SCHEMA, Summary, TestStage};
+use model::{Because, Profile, SCHEMA, Summary, TestStage};
 
 /// Where the context lies in the build stages, and the program's working folder where it has files to find.
 pub(crate) const WORKDIR: &str = "/app";
@@ -82,6 +83,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let (mut groups, of_group) = linkage::groups(workspace, settings, &features, &candidates)?;
     for group in &mut groups {
         group.env.extend(indices.clone());
+        group.target_cache = caches::target(workspace, &toolchain, &context, group);
     }
     let images = candidates
         .iter()
@@ -118,7 +120,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
             None => Some("docker/dockerfile:1".to_owned()),
         },
         profiles: profiles(workspace, settings)?,
-        caches: caches(),
+        caches: caches::downloads(),
         secrets,
         // Where one binary needs the system's libraries, so may the tests of its package.
         test: TestStage { group: groups.len() - 1, cargo_args: vec!["--workspace".to_owned()] },
@@ -165,17 +167,4 @@ fn profiles(workspace: &Workspace, settings: &Settings) -> Result<Vec<Profile>> 
         Ok(Profile { name: name.to_owned(), cargo: cargo.to_owned(), runs_tests, env, because })
     };
     cargo_of.into_iter().map(profile).collect()
-}
-
-fn caches() -> Vec<CacheMount> {
-    // Cargo's own lock lies beside these folders; the Dockerfile links it into the first, so that builds at the same time
-    // take turns at unpacking and not for as long as they compile, which `locked` mounts would mean.
-    ["registry", "git"]
-        .map(|name| CacheMount {
-            id: format!("cargo-{name}"),
-            target: format!("/usr/local/cargo/{name}"),
-            sharing: "shared".to_owned(),
-            because: "downloads survive a changed lock file, and never become a layer".to_owned(),
-        })
-        .into()
 }

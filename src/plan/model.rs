@@ -122,6 +122,15 @@ pub struct Context {
     /// What cargo itself reads, relative to the context: path dependencies that are not members, vendored packages,
     /// configuration above the workspace, authorities. They are needed before the sources.
     pub local: Vec<String>,
+    /// Those of them that hold vendored packages, which never change under their version.
+    pub vendored: Vec<String>,
+}
+
+impl Context {
+    /// The workspace's root in the build stages.
+    pub fn root(&self) -> String {
+        if self.workspace == "." { self.workdir.clone() } else { format!("{}/{}", self.workdir, self.workspace) }
+    }
 }
 
 /// What the build gets of the repository.
@@ -231,6 +240,8 @@ pub struct Group {
     pub crates: usize,
     /// How many of them are the workspace's own, compiled with the sources.
     pub own_crates: usize,
+    /// Where cargo compiles, in cook and build alike.
+    pub target_cache: CacheMount,
 }
 
 /// One architecture's Rust target.
@@ -272,7 +283,7 @@ pub struct Profile {
 }
 
 /// A BuildKit cache mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct CacheMount {
     /// Its id on the engine.

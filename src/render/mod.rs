@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Kind, Result};
 use crate::image_paths::{CA_BUNDLE, INIT, ZONEINFO};
 use crate::plan::Plan;
-use crate::plan::model::{Because, IgnoreRule, Linkage, Rootfs, SecretKind};
+use crate::plan::model::{Because, CacheMount, IgnoreRule, Linkage, Rootfs, SecretKind};
 
 /// A file for the user's tree, without the header that `emit` gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub struct GeneratedFile {
 /// Every template, by its name under `templates/`.
 const TEMPLATES: &[(&str, &str)] = &[
     ("dockerfile/Dockerfile.j2", include_str!("../../templates/dockerfile/Dockerfile.j2")),
+    ("dockerfile/target.sh", include_str!("../../templates/dockerfile/target.sh")),
     ("dockerignore.j2", include_str!("../../templates/dockerignore.j2")),
     ("docker-bake.hcl.j2", include_str!("../../templates/docker-bake.hcl.j2")),
 ];
@@ -96,11 +97,7 @@ fn values(plan: &Plan) -> minijinja::Value {
     extra_ca.dedup();
     let extra_ca_index: BTreeMap<&str, usize> = extra_ca.iter().enumerate().map(|(i, file)| (*file, i + 1)).collect();
     context! {
-        root => if plan.context.workspace == "." {
-            plan.context.workdir.clone()
-        } else {
-            format!("{}/{}", plan.context.workdir, plan.context.workspace)
-        },
+        root => plan.context.root(),
         plan => template_plan(plan),
         default_profile => plan.profile("prod").map_or("release", |profile| &profile.cargo),
         env => Serde(env),
@@ -128,6 +125,7 @@ fn template_plan(plan: &Plan) -> minijinja::Value {
             Linkage::StaticMusl => "Linked statically, with musl".into(),
             Linkage::DynamicGnu => "Linked with glibc and the system's libraries".into(),
         };
+        json["target_mount"] = cache_mount(&group.target_cache).into();
     }
     for (image, json) in plan.images.iter().zip(value["images"].as_array_mut().into_iter().flatten()) {
         json["tag"] = filters::tag(&image.name).into();
@@ -158,12 +156,13 @@ fn snake_case(value: serde_json::Value) -> serde_json::Value {
     }
 }
 
+fn cache_mount(cache: &CacheMount) -> String {
+    format!("--mount=type=cache,id={},target={},sharing={}", cache.id, cache.target, cache.sharing)
+}
+
 /// The mounts of every step that runs cargo.
 fn mounts(plan: &Plan) -> String {
-    let caches = plan
-        .caches
-        .iter()
-        .map(|cache| format!("--mount=type=cache,id={},target={},sharing={}", cache.id, cache.target, cache.sharing));
+    let caches = plan.caches.iter().map(cache_mount);
     let secrets = plan.secrets.iter().map(|secret| match &secret.kind {
         SecretKind::Ssh => "--mount=type=ssh".to_owned(),
         SecretKind::File { target } => format!("--mount=type=secret,id={},target={target}", secret.id),

@@ -1,89 +1,189 @@
-//! What is built again, and what is not.
+//! What is compiled again after which change, and what the program then says: each change on the one before it, all in the same
+//! target folder of the same engine.
 
-use crate::example;
+use camino::Utf8Path;
+
 use crate::support::Tree;
 use crate::tool;
 
-pub fn edited_line() {
-    let (tree, _) = example::built();
-    let main = tree.path().join("crates/cli/src/main.rs");
-    let text = fs_err::read_to_string(&main).unwrap();
-    // Another edit every time: an engine that has run this test before would have its step cached.
-    let edit = format!("edit {}", tree.path().file_name().unwrap());
-    fs_err::write(&main, text.replace("println!(\"{amount}\")", &format!("println!(\"{edit}: {{amount}}\")"))).unwrap();
-    let report = tool::build(tree.path(), &["--bin", "orders"]);
-    let cook = report.build.stage("deps").find(|step| step.name.contains("cargo chef cook")).unwrap();
-    assert!(cook.cached, "{cook:?}");
-    let compile = report.build.stage("builder").find(|step| step.name.contains("cargo build")).unwrap();
-    assert!(!compile.cached && !compile.compiled.is_empty(), "{compile:?}");
-    assert!(compile.compiled.iter().all(|krate| krate.ends_with(" *")), "{:?}", compile.compiled);
-    assert_eq!(tool::run_image("orders", &[], &["price", "tea", "1"]), format!("{edit}: €8.99\n"));
-    assert!(report.images[0].before.is_some());
+struct Checkout {
+    tree: Tree,
+    writes: u32,
+}
 
-    let again = tool::build(tree.path(), &["--bin", "orders"]);
-    assert!(
-        again.build.steps.iter().all(|step| step.compiled.is_empty()),
-        "nothing changed, and something was compiled"
+impl Checkout {
+    fn new() -> Self {
+        Self { tree: Tree::copy("tests/corpus/caching"), writes: 0 }
+    }
+
+    /// The newer a file, the older its date. (Of a file with the same size and date as before the engine takes no notice.)
+    fn write(&mut self, path: &str, text: &str) {
+        let file = self.tree.path().join(path);
+        fs_err::write(&file, text).unwrap();
+        self.writes += 1;
+        let date = format!("@{}", 1_000_000_000 - self.writes);
+        tool::program(self.tree.path(), "touch", &["--date", &date, file.as_str()]);
+    }
+
+    fn replace(&mut self, path: &str, from: &str, to: &str) {
+        let text = fs_err::read_to_string(self.tree.path().join(path)).unwrap();
+        assert!(text.contains(from), "{from} is not in {path}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    /// A file that no crate reads makes the engine run the step that compiles, whatever it has cached.
+    fn salt(&mut self) {
+        self.write("salt.txt", &format!("{} {}", self.tree.path(), self.writes));
+    }
+
+    /// What the sources' step compiles, what the dependencies' step compiles, and what the program says.
+    fn build(&mut self, options: &[&str]) -> (String, String, String) {
+        self.salt();
+        let report = tool::build(self.tree.path(), options);
+        let compiled = |stage: &str| {
+            let names = report.build.stage(stage).flat_map(|step| &step.compiled);
+            let mut names: Vec<&str> = names.filter_map(|name| name.split(' ').next()).collect();
+            names.sort_unstable();
+            names.join(" ")
+        };
+        let says = tool::run_image(&report.images[0].name, &[], &[]);
+        (compiled("builder"), compiled("deps"), says.trim_end().to_owned())
+    }
+
+    fn expect(&mut self, scenario: &str, compiled: &str, says: &str) {
+        self.expect_with(scenario, &[], compiled, says);
+    }
+
+    fn expect_with(&mut self, scenario: &str, options: &[&str], compiled: &str, says: &str) {
+        let (builder, _, said) = self.build(options);
+        assert_eq!((builder.as_str(), said.as_str()), (compiled, says), "{scenario}");
+    }
+
+    /// The id of its target folder on the engine.
+    fn mount(&self) -> String {
+        let dockerfile = fs_err::read_to_string(self.tree.path().join("Dockerfile")).unwrap();
+        let id = dockerfile.split("id=").find(|rest| rest.contains("target=/app/target")).unwrap();
+        let id = id.split(',').next().unwrap();
+        id.replace("$CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl").replace("$CARGO_PROFILE", "release")
+    }
+}
+
+/// Runs a script in the target folder as the engine keeps it.
+fn in_mount(id: &str, folder: &Utf8Path, script: &str) {
+    let dockerfile = format!(
+        "FROM {}\nARG SALT\nRUN --mount=type=cache,id={id},target=/app/target,sharing=locked {script}\n",
+        "lukemathwalker/cargo-chef:latest-rust-1.95-slim-trixie"
     );
+    let file = folder.join("in-mount.Dockerfile");
+    fs_err::write(&file, dockerfile).unwrap();
+    let salt = format!("SALT={folder}");
+    tool::docker(&["buildx", "build", "--quiet", "--build-arg", &salt, "--file", file.as_str(), folder.as_str()]);
+    fs_err::remove_file(file).unwrap();
 }
 
-pub fn new_dependency() {
-    let tree = Tree::copy("example-workspace");
-    tool::init(tree.path());
-    let files =
-        || ["Dockerfile", ".dockerignore", "docker-bake.hcl"].map(|name| fs_err::read(tree.path().join(name)).unwrap());
-    let before = files();
-    let cli = tree.path().join("crates/cli");
-    tool::program(&cli, "cargo", &["add", "--quiet", "itoa"]);
-    tool::program(tree.path(), "cargo", &["metadata", "--format-version", "1"]);
-    assert_eq!(tool::dockerize(tree.path(), &["generate", "--check"]).code, Some(0));
-    assert_eq!(tool::dockerize(tree.path(), &["generate"]).code, Some(0));
-    assert_eq!(files(), before);
+/// Sources, by content and never by date.
+pub fn sources() {
+    let mut one = Checkout::new();
+    tool::init(one.tree.path());
+    in_mount(&one.mount(), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    one.expect("nothing was there", "app made shared", "quiet shared-0 one.txt+two.txt app-0 none");
+    one.expect("a file that no crate reads", "", "quiet shared-0 one.txt+two.txt app-0 none");
 
-    tool::program(&cli, "cargo", &["add", "--quiet", "--build", "prost-build"]);
-    // Without a build script cargo compiles no build-dependency.
-    fs_err::write(cli.join("build.rs"), "fn main() {}\n").unwrap();
-    tool::program(tree.path(), "cargo", &["metadata", "--format-version", "1"]);
-    let check = tool::dockerize(tree.path(), &["generate", "--check"]);
-    assert_eq!(check.code, Some(1));
-    assert!(check.stdout.contains("+# protobuf-compiler: prost-build"), "{}", check.stdout);
-    assert!(check.stderr.contains("cargo dockerize generate"), "{}", check.stderr);
+    let shared = fs_err::read_to_string(one.tree.path().join("shared/src/lib.rs")).unwrap();
+    one.replace("shared/src/lib.rs", "0\n", "1\n");
+    one.expect("a line in a member", "app shared", "quiet shared-1 one.txt+two.txt app-0 none");
+    one.write("shared/src/lib.rs", &shared);
+    one.expect("an older commit", "app shared", "quiet shared-0 one.txt+two.txt app-0 none");
+    one.replace("app/src/main.rs", "app-0", "app-1");
+    one.expect("a line in the program", "app", "quiet shared-0 one.txt+two.txt app-1 none");
+
+    one.write("shared/src/lib.rs", "pub fn number() -> u32 { broken }");
+    one.salt();
+    assert_eq!(tool::dockerize(one.tree.path(), &["build"]).code, Some(6), "what does not compile");
+    one.write("shared/src/lib.rs", &shared);
+    one.expect("back from what did not compile", "app shared", "quiet shared-0 one.txt+two.txt app-1 none");
+
+    fs_err::remove_file(one.tree.path().join("made/data/two.txt")).unwrap();
+    one.expect("a file that a build script found is gone", "app made", "quiet shared-0 one.txt app-1 none");
+    one.write("made/data/three.txt", "");
+    one.expect("another is there", "app made", "quiet shared-0 one.txt+three.txt app-1 none");
+
+    // Whatever was compiled was compiled tomorrow.
+    let tomorrow = "find /app/target -path '*/.fingerprint/*' -exec touch --date tomorrow {} +";
+    in_mount(&one.mount(), one.tree.path(), tomorrow);
+    one.replace("shared/src/lib.rs", "0\n", "2\n");
+    let (_, _, said) = one.build(&[]);
+    assert_eq!(said, "quiet shared-2 one.txt+three.txt app-1 none", "a clock that went back");
+
+    let mut two = Checkout::new();
+    tool::init(two.tree.path());
+    assert_eq!(one.mount(), two.mount(), "two checkouts of one project share what they have in common");
+    let (_, _, said) = two.build(&[]);
+    assert_eq!(said, "quiet shared-0 one.txt+two.txt app-0 none", "another checkout");
+    let (_, _, said) = one.build(&[]);
+    assert_eq!(said, "quiet shared-2 one.txt+three.txt app-1 none", "the first one again");
 }
 
-/// A version that cargo-chef's placeholders have as well, and sources older than they are.
-pub fn placeholder() {
-    let tree = Tree::copy("tests/corpus/single");
-    let manifest = tree.path().join("Cargo.toml");
-    let lock = tree.path().join("Cargo.lock");
-    for file in [&manifest, &lock] {
-        let text = fs_err::read_to_string(file).unwrap();
-        fs_err::write(file, text.replace("0.3.0", "0.0.1")).unwrap();
-    }
-    let main = tree.path().join("src/main.rs");
-    fs_err::write(&main, "fn main() {\n    println!(\"the real one\");\n}\n").unwrap();
-    for file in [&main, &manifest, &lock] {
-        tool::program(tree.path(), "touch", &["--date", "2001-01-01", file.as_str()]);
-    }
-    tool::init(tree.path());
-    tool::build(tree.path(), &[]);
-    assert_eq!(tool::run_image("single_app", &[], &[]), "the real one\n");
+/// Manifests, features, profiles, placeholders.
+pub fn manifests() {
+    let mut one = Checkout::new();
+    tool::init(one.tree.path());
+    in_mount(&one.mount(), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    let (compiled, ..) = one.build(&[]);
+    assert_eq!(compiled, "app made shared");
+
+    one.replace("app/Cargo.toml", "loud = []", "default = [\"loud\"]\nloud = []");
+    one.expect("a feature", "app", "LOUD shared-0 one.txt+two.txt app-0 none");
+    one.replace("app/Cargo.toml", "default = [\"loud\"]\n", "");
+    one.expect("the feature is off again", "", "quiet shared-0 one.txt+two.txt app-0 none");
+
+    let says = "quiet shared-0 one.txt+two.txt app-0 none";
+    one.expect_with("another profile", &["--profile", "dev"], "app made shared", says);
+    one.expect("the first profile", "", says);
+
+    // cargo-chef's placeholders stand in the same folder and have this version.
+    one.replace("shared/Cargo.toml", "0.1.0", "0.0.1");
+    one.replace("Cargo.lock", "name = \"shared\"\nversion = \"0.1.0\"", "name = \"shared\"\nversion = \"0.0.1\"");
+    let (_, _, said) = one.build(&[]);
+    assert_eq!(said, says, "a placeholder's version");
+    one.replace("shared/src/lib.rs", "0\n", "3\n");
+    one.expect("a line in it", "app made shared", "quiet shared-3 one.txt+two.txt app-0 none");
+
+    one.replace(
+        "app/Cargo.toml",
+        "[dependencies]",
+        "[[bin]]\nname = \"renamed\"\npath = \"src/main.rs\"\n\n[dependencies]",
+    );
+    assert_eq!(tool::dockerize(one.tree.path(), &["generate"]).code, Some(0));
+    let (_, _, said) = one.build(&[]);
+    assert_eq!(said, "quiet shared-3 one.txt+two.txt app-0 none", "a renamed program");
 }
 
-pub fn tests_profile() {
-    let tree = Tree::copy("tests/corpus/single");
-    tool::init(tree.path());
-    let main = tree.path().join("src/main.rs");
-    let with = |outcome: &str| {
-        let test =
-            format!("fn main() {{}}\n\n#[test]\nfn truth() {{\n    assert!({outcome}, \"so much for that\");\n}}\n");
-        fs_err::write(&main, test).unwrap();
-        tool::dockerize(tree.path(), &["build", "--profile", "test"])
-    };
-    let passed = with("2 > 1");
-    assert_eq!(passed.code, Some(0), "{}", passed.stderr);
-    let failed = with("2 < 1");
-    assert_eq!(failed.code, Some(6), "{}", failed.stderr);
-    for said in ["so much for that", "test result: FAILED", "a test fails in the container"] {
-        assert!(failed.stderr.contains(said), "{said} is missing:\n{}", failed.stderr);
-    }
+/// A bumped dependency compiles itself and what uses it; without the target folder the layer has the dependencies.
+pub fn dependencies() {
+    let mut one = Checkout::new();
+    tool::init(one.tree.path());
+    in_mount(&one.mount(), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    let (compiled, ..) = one.build(&[]);
+    assert_eq!(compiled, "app made shared");
+
+    one.replace("app/Cargo.toml", "=1.0.6", "=1.0.7");
+    tool::program(one.tree.path(), "cargo", &["update", "--quiet", "--package", "fnv"]);
+    // A layer that an earlier run left would do as well: this one's recipe is its own.
+    let name = one.tree.path().file_name().unwrap().replace(|c: char| !c.is_ascii_alphanumeric(), "").to_lowercase();
+    one.replace("app/Cargo.toml", "loud = []", &format!("loud = []\nrun-{name} = []"));
+    let (builder, deps, _) = one.build(&[]);
+    assert_eq!((builder.as_str(), deps.as_str()), ("app", "app fnv made shared"), "itself, and placeholders");
+
+    in_mount(&one.mount(), one.tree.path(), "find /app/target -mindepth 1 -delete && echo again");
+    let (builder, deps, said) = one.build(&[]);
+    assert_eq!((builder.as_str(), deps.as_str()), ("app made shared", ""), "the mount is gone");
+    assert_eq!(said, "quiet shared-0 one.txt+two.txt app-0 none");
+
+    // Two days of work on other dependencies leave nothing behind for good.
+    let spoil = "mkdir -p /app/target/x86_64-unknown-linux-musl/release/.fingerprint/old-0123456789abcdef \
+                 && head --bytes 64M /dev/zero >/app/target/x86_64-unknown-linux-musl/release/deps/libold-0123456789abcdef.rlib";
+    in_mount(&one.mount(), one.tree.path(), spoil);
+    one.build(&[]);
+    in_mount(&one.mount(), one.tree.path(), "! find /app/target | grep 0123456789abcdef");
 }

@@ -9,6 +9,7 @@ mod caching;
 mod example;
 mod git_https;
 mod private;
+mod rebuilds;
 mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
@@ -25,10 +26,13 @@ fn main() {
         ("example: images are built, checked and small", example::images),
         ("example: the programs run as an unprivileged user on a read-only root", example::programs),
         ("example: TLS is verified against an authority in the image", example::verified_tls),
-        ("example: an edited line leaves the dependencies cached", caching::edited_line),
-        ("example: a new dependency is noticed where it needs more", caching::new_dependency),
-        ("a placeholder never ships", caching::placeholder),
-        ("the tests' profile fails with the tests' own words", caching::tests_profile),
+        ("example: an edited line leaves the dependencies cached", rebuilds::edited_line),
+        ("example: a new dependency is noticed where it needs more", rebuilds::new_dependency),
+        ("a placeholder never ships", rebuilds::placeholder),
+        ("caching: sources", caching::sources),
+        ("caching: manifests, features and profiles", caching::manifests),
+        ("caching: dependencies", caching::dependencies),
+        ("the tests' profile fails with the tests' own words", rebuilds::tests_profile),
         ("a step that fails is explained", world::failing_step),
         ("glibc and musl side by side", world::glibc_and_musl),
         ("a path dependency above the root", world::path_dependency),

@@ -1,0 +1,52 @@
+//! The cache mounts: what outlives a layer on an engine.
+
+use sha2::{Digest, Sha256};
+
+use super::model::{CacheMount, Context, Group, Toolchain};
+use crate::workspace::Workspace;
+
+/// What cargo downloads, for every step that runs it.
+pub(super) fn downloads() -> Vec<CacheMount> {
+    // Cargo's own lock lies beside these folders; the Dockerfile links it into the first, so that builds at the same time
+    // take turns at unpacking and not for as long as they compile, which `locked` mounts would mean.
+    ["registry", "git"]
+        .map(|name| CacheMount {
+            id: format!("cargo-{name}"),
+            target: format!("/usr/local/cargo/{name}"),
+            sharing: "shared".to_owned(),
+            because: "downloads survive a changed lock file, and never become a layer".to_owned(),
+        })
+        .into()
+}
+
+/// The target folder of a group: cargo tells its units apart by what it knows of them. What it does not know is in the id:
+/// whose it is, for which target, in which image, beside which packages, with which environment. Profiles have their own, so
+/// that none of them makes another one's units superfluous.
+pub(super) fn target(workspace: &Workspace, toolchain: &Toolchain, context: &Context, group: &Group) -> CacheMount {
+    let mut hash = Sha256::new();
+    let mut say = |parts: &[&str]| {
+        for part in parts {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        hash.update([1]);
+    };
+    for member in &workspace.members {
+        say(&[&member.name, member.repository.as_deref().unwrap_or_default()]);
+    }
+    say(&[&toolchain.image, toolchain.install.as_deref().unwrap_or_default()]);
+    for package in &group.packages {
+        say(&[&package.name]);
+    }
+    let env = group.targets.iter().flat_map(|target| &target.env).chain(&group.env);
+    for (name, value) in env {
+        say(&[name, value]);
+    }
+    let digest = hash.finalize().iter().take(4).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    CacheMount {
+        id: format!("{}-{digest}-$CARGO_BUILD_TARGET-$CARGO_PROFILE", workspace.name),
+        target: format!("{}/target", context.root()),
+        sharing: "locked".to_owned(),
+        because: "a bumped dependency is compiled again, and not all of them; so is an edited member".to_owned(),
+    }
+}
