@@ -142,8 +142,8 @@ impl Reporter {
 /// What a step does, in at most fifty characters: `RUN cargo chef cook …`.
 pub(crate) fn instruction(name: &str) -> String {
     let name = name.split_once("] ").map_or(name, |(_, rest)| rest);
-    // What comes before cargo's own command prepares it, and tells less.
-    let text = match (name.starts_with("RUN"), name.find(" cargo ")) {
+    // What comes before cargo's last command prepares it, and tells less.
+    let text = match (name.starts_with("RUN"), name.rfind(" cargo ")) {
         (true, Some(at)) => short(&format!("RUN{}", &name[at..])),
         _ => short(name),
     };
