@@ -21,6 +21,10 @@ fingerprints() { find . -path '*/.fingerprint/*' -prune "$@"; }
 
 # fill [FOLDER]: units that an earlier step or build left there and the mount has not.
 fill() {
+  # Whether or not the last build succeeded, these build scripts have run.
+  touch "$state/messages" "$state/scripts"
+  grep '"reason":"build-script-executed","package_id":"path+' "$state/messages" | units | sort -u - "$state/scripts" >"$state/scripts.now"
+  mv "$state/scripts.now" "$state/scripts"
   cat /etc/os-release /var/lib/dpkg/status 2>/dev/null | sha256sum >"$state/system.now"
   # What was compiled beside other libraries of the system's is not for here, which cargo cannot tell.
   cmp -s "$state/system.now" "$state/system" || find . -mindepth 1 ! -path ./.dockerize ! -name system.now -delete
@@ -52,7 +56,7 @@ redate() {
   done
   set -- "$root" \( -samefile "$CARGO_TARGET_DIR" "$@" \) -prune -o
 
-  touch "$state/known" "$state/scripts" "$state/environment"
+  touch "$state/known" "$state/environment"
   newest=$({
     find . \( -path '*/.fingerprint/*/*' -o -path '*/build/*/output' \) -prune -printf '%T@\n'
     cut -d ' ' -f 1 "$state/known"
@@ -106,10 +110,14 @@ redate() {
   done
   find "$@" \( -path "*$newline*" -o -path '*\\*' \) -exec touch --date "@$stamp" {} +
 
-  # A build script need not say which variables it reads, or that it asks git.
+  # A build script need not say which variables it reads, or that it asks git. One that writes into the sources has to do so
+  # again: they are as they were sent.
   { env | grep '^GIT_' | sort; git -C "$root" rev-parse HEAD 2>/dev/null || true; } | sha256sum >"$state/environment.now"
-  cmp -s "$state/environment.now" "$state/environment" || files "$state/scripts" | xargs -0 -r rm -rf
+  if [ -f "$state/written" ] || ! cmp -s "$state/environment.now" "$state/environment"; then
+    files "$state/scripts" | xargs -0 -r rm -rf
+  fi
   mv "$state/environment.now" "$state/environment"
+  cp "$state/known" "$state/written"
 }
 
 # export FOLDER: what cargo's messages name of other people's packages goes there; placeholders go away.
@@ -124,8 +132,10 @@ export_units() {
   files "$state/unwanted" | xargs -0 -r rm -rf
 }
 
-# prune: units that no build has used for a week go, and all that this one does not use where they outweigh what it does.
+# prune ROOT: after a build. Units that none has used for a week go, and all that this one does not use where they outweigh what
+# it does.
 prune() {
+  find "$1" -samefile "$CARGO_TARGET_DIR" -prune -o -type f -cnewer "$state/written" -print | grep -q . || rm "$state/written"
   {
     units <"$state/messages"
     # The file that a program is linked into has another name for itself among the units.
@@ -133,8 +143,6 @@ prune() {
       find "$(dirname "$program")/deps" -samefile "$program" -printf '%f\n' | sed 's/.*-//'
     done
   } | sort -u >"$state/used"
-  grep '"reason":"build-script-executed","package_id":"path+' "$state/messages" | units | sort -u - "$state/scripts" >"$state/scripts.now"
-  mv "$state/scripts.now" "$state/scripts"
   fingerprints -print0 | grep -z -F -f "$state/used" | xargs -0 -r touch
   fingerprints | sed 's/.*-//' | sort -u | comm -23 - "$state/used" >"$state/unused"
   used=$(size "$state/used")
@@ -153,5 +161,5 @@ case $command in
 fill) fill "$@" ;;
 date) redate "$@" ;;
 export) export_units "$@" ;;
-prune) prune ;;
+prune) prune "$@" ;;
 esac

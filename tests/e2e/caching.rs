@@ -1,6 +1,8 @@
 //! What is compiled again after which change, and what the program then says: each change on the one before it, all in the same
 //! target folder of the same engine.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use camino::Utf8Path;
 
 use crate::support::Tree;
@@ -59,14 +61,16 @@ impl Checkout {
         assert_eq!((builder.as_str(), said.as_str()), (compiled, says), "{scenario}");
     }
 
-    /// The id of its target folder on the engine.
-    fn mount(&self) -> String {
+    /// The id of its target folder on the engine, for one of cargo's profiles.
+    fn mount(&self, profile: &str) -> String {
         let dockerfile = fs_err::read_to_string(self.tree.path().join("Dockerfile")).unwrap();
         let id = dockerfile.split("id=").find(|rest| rest.contains("target=/app/target")).unwrap();
         let id = id.split(',').next().unwrap();
-        id.replace("$CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl").replace("$CARGO_PROFILE", "release")
+        id.replace("$CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl").replace("$CARGO_PROFILE", profile)
     }
 }
+
+static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// Runs a script in the target folder as the engine keeps it.
 fn in_mount(id: &str, folder: &Utf8Path, script: &str) {
@@ -76,7 +80,8 @@ fn in_mount(id: &str, folder: &Utf8Path, script: &str) {
     );
     let file = folder.join("in-mount.Dockerfile");
     fs_err::write(&file, dockerfile).unwrap();
-    let salt = format!("SALT={folder}");
+    // What a mount is called is no part of what makes a step another one.
+    let salt = format!("SALT={folder} {}", CALLS.fetch_add(1, Ordering::Relaxed));
     tool::docker(&["buildx", "build", "--quiet", "--build-arg", &salt, "--file", file.as_str(), folder.as_str()]);
     fs_err::remove_file(file).unwrap();
 }
@@ -85,7 +90,7 @@ fn in_mount(id: &str, folder: &Utf8Path, script: &str) {
 pub fn sources() {
     let mut one = Checkout::new();
     tool::init(one.tree.path());
-    in_mount(&one.mount(), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
     one.expect("nothing was there", "app made shared", "quiet shared-0 one.txt+two.txt app-0 none");
     one.expect("a file that no crate reads", "", "quiet shared-0 one.txt+two.txt app-0 none");
 
@@ -101,23 +106,50 @@ pub fn sources() {
     one.salt();
     assert_eq!(tool::dockerize(one.tree.path(), &["build"]).code, Some(6), "what does not compile");
     one.write("shared/src/lib.rs", &shared);
-    one.expect("back from what did not compile", "app shared", "quiet shared-0 one.txt+two.txt app-1 none");
+    // Nobody has looked whether the build script wrote anything.
+    one.expect("back from what did not compile", "app made shared", "quiet shared-0 one.txt+two.txt app-1 none");
 
     fs_err::remove_file(one.tree.path().join("made/data/two.txt")).unwrap();
     one.expect("a file that a build script found is gone", "app made", "quiet shared-0 one.txt app-1 none");
     one.write("made/data/three.txt", "");
     one.expect("another is there", "app made", "quiet shared-0 one.txt+three.txt app-1 none");
 
+    // As prost does, or did: the file is not in the repository.
+    let generated = "fn main() { println!(\"cargo::rerun-if-changed=build.rs\"); std::fs::write(\"src/names.rs\", \"\\\"generated\\\"\").unwrap(); }\n";
+    let (script, lib) = ("made/build.rs", "made/src/lib.rs");
+    let [old_script, old_lib] = [script, lib].map(|path| fs_err::read_to_string(one.tree.path().join(path)).unwrap());
+    one.write(script, generated);
+    one.write(lib, "pub const FILES: &str = include!(\"names.rs\"); broken");
+    one.salt();
+    assert_eq!(
+        tool::dockerize(one.tree.path(), &["build"]).code,
+        Some(6),
+        "the script has run, and the build has failed"
+    );
+    one.write(lib, "pub const FILES: &str = include!(\"names.rs\");");
+    for scenario in ["a build script that writes into the sources", "again"] {
+        let (_, _, said) = one.build(&[]);
+        assert_eq!(said, "quiet shared-0 generated app-1 none", "{scenario}");
+    }
+    one.write(script, &old_script);
+    one.write(lib, &old_lib);
+    one.build(&[]);
+    one.expect("and no more", "", "quiet shared-0 one.txt+three.txt app-1 none");
+
     // Whatever was compiled was compiled tomorrow.
     let tomorrow = "find /app/target -path '*/.fingerprint/*' -exec touch --date tomorrow {} +";
-    in_mount(&one.mount(), one.tree.path(), tomorrow);
+    in_mount(&one.mount("release"), one.tree.path(), tomorrow);
     one.replace("shared/src/lib.rs", "0\n", "2\n");
     let (_, _, said) = one.build(&[]);
     assert_eq!(said, "quiet shared-2 one.txt+three.txt app-1 none", "a clock that went back");
 
     let mut two = Checkout::new();
     tool::init(two.tree.path());
-    assert_eq!(one.mount(), two.mount(), "two checkouts of one project share what they have in common");
+    assert_eq!(
+        one.mount("release"),
+        two.mount("release"),
+        "two checkouts of one project share what they have in common"
+    );
     let (_, _, said) = two.build(&[]);
     assert_eq!(said, "quiet shared-0 one.txt+two.txt app-0 none", "another checkout");
     let (_, _, said) = one.build(&[]);
@@ -128,7 +160,8 @@ pub fn sources() {
 pub fn manifests() {
     let mut one = Checkout::new();
     tool::init(one.tree.path());
-    in_mount(&one.mount(), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    in_mount(&one.mount("dev"), one.tree.path(), "find /app/target -mindepth 1 -delete");
     let (compiled, ..) = one.build(&[]);
     assert_eq!(compiled, "app made shared");
 
@@ -163,7 +196,7 @@ pub fn manifests() {
 pub fn dependencies() {
     let mut one = Checkout::new();
     tool::init(one.tree.path());
-    in_mount(&one.mount(), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
     let (compiled, ..) = one.build(&[]);
     assert_eq!(compiled, "app made shared");
 
@@ -175,7 +208,7 @@ pub fn dependencies() {
     let (builder, deps, _) = one.build(&[]);
     assert_eq!((builder.as_str(), deps.as_str()), ("app", "app fnv made shared"), "itself, and placeholders");
 
-    in_mount(&one.mount(), one.tree.path(), "find /app/target -mindepth 1 -delete && echo again");
+    in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
     let (builder, deps, said) = one.build(&[]);
     assert_eq!((builder.as_str(), deps.as_str()), ("app made shared", ""), "the mount is gone");
     assert_eq!(said, "quiet shared-0 one.txt+two.txt app-0 none");
@@ -183,7 +216,7 @@ pub fn dependencies() {
     // Two days of work on other dependencies leave nothing behind for good.
     let spoil = "mkdir -p /app/target/x86_64-unknown-linux-musl/release/.fingerprint/old-0123456789abcdef \
                  && head --bytes 64M /dev/zero >/app/target/x86_64-unknown-linux-musl/release/deps/libold-0123456789abcdef.rlib";
-    in_mount(&one.mount(), one.tree.path(), spoil);
+    in_mount(&one.mount("release"), one.tree.path(), spoil);
     one.build(&[]);
-    in_mount(&one.mount(), one.tree.path(), "! find /app/target | grep 0123456789abcdef");
+    in_mount(&one.mount("release"), one.tree.path(), "! find /app/target | grep 0123456789abcdef");
 }
