@@ -82,8 +82,15 @@ fn place(text: &[String], root: &Utf8Path) -> Option<Place> {
     Some(Place { file, text: source, span: start..start + length, label: "this step".to_owned() })
 }
 
-/// A step's name without its mounts, on one line.
+/// A step's name on one line, without its mounts and without what only prepares cargo's last command.
 pub(super) fn short(name: &str) -> String {
+    // `[builder 2/3] RUN …`
+    let command = name.split_once("] ").map_or(name, |(_, command)| command);
+    let stage = &name[..name.len() - command.len()];
+    let name = match (command.starts_with("RUN"), command.rfind(" cargo ")) {
+        (true, Some(at)) => format!("{stage}RUN{}", &command[at..]),
+        _ => name.to_owned(),
+    };
     let words: Vec<&str> =
         name.split_whitespace().filter(|word| !word.starts_with("--mount=") && *word != "\\").collect();
     let line = printable(&words.join(" "));

@@ -141,12 +141,7 @@ impl Reporter {
 
 /// What a step does, in at most fifty characters: `RUN cargo chef cook …`.
 pub(crate) fn instruction(name: &str) -> String {
-    let name = name.split_once("] ").map_or(name, |(_, rest)| rest);
-    // What comes before cargo's last command prepares it, and tells less.
-    let text = match (name.starts_with("RUN"), name.rfind(" cargo ")) {
-        (true, Some(at)) => short(&format!("RUN{}", &name[at..])),
-        _ => short(name),
-    };
+    let text = short(name.split_once("] ").map_or(name, |(_, rest)| rest));
     let cut: String = text.chars().take(50).collect();
     if cut.len() < text.len() { format!("{}…", cut.trim_end()) } else { text }
 }
