@@ -21,14 +21,14 @@ fingerprints() { find . -path '*/.fingerprint/*' -prune "$@"; }
 
 # fill [FOLDER]: units that an earlier step or build left there and the mount has not.
 fill() {
-  # Whether or not the last build succeeded, these build scripts have run.
-  touch "$state/messages" "$state/scripts"
-  grep '"reason":"build-script-executed","package_id":"path+' "$state/messages" | units | sort -u - "$state/scripts" >"$state/scripts.now"
-  mv "$state/scripts.now" "$state/scripts"
   cat /etc/os-release /var/lib/dpkg/status 2>/dev/null | sha256sum >"$state/system.now"
   # What was compiled beside other libraries of the system's is not for here, which cargo cannot tell.
   cmp -s "$state/system.now" "$state/system" || find . -mindepth 1 ! -path ./.dockerize ! -name system.now -delete
   mv "$state/system.now" "$state/system"
+  # Whether or not the last build succeeded, these build scripts have run.
+  touch "$state/messages" "$state/scripts"
+  grep '"reason":"build-script-executed","package_id":"path+' "$state/messages" | units | sort -u - "$state/scripts" >"$state/scripts.now"
+  mv "$state/scripts.now" "$state/scripts"
   [ $# -gt 0 ] && cmp -s "$state/system" "$1/system" || return 0
   fingerprints | sed 's/.*-//' | sort -u >"$state/present"
   comm -13 "$state/present" "$1/units" >"$state/missing"
@@ -62,7 +62,12 @@ redate() {
     cut -d ' ' -f 1 "$state/known"
   } | sort -n | tail -n 1)
   stamp=$(date +%s.%N | awk -v newest="${newest:-0}" '{ printf "%.3f", (newest >= $1 ? newest + 0.01 : $1) }')
-  # cargo-chef's placeholders have this version; a member that has it as well must not pass for compiled.
+  # cargo-chef's placeholders have this version; a member that has it as well must not pass for compiled. Where a link leads
+  # elsewhere, dates tell nothing.
+  links=$state/links-$(echo "$root" | cksum | cut -d ' ' -f 1)
+  find "$@" -type l -printf '%p %l\n' | sort | sha256sum >"$links.now"
+  cmp -s "$links.now" "$links" || : >"$state/known"
+  mv "$links.now" "$links"
   if [ -f "$workspace/Cargo.lock" ] && tr -d '\r' <"$workspace/Cargo.lock" \
     | awk 'BEGIN { RS = "" } /\nversion = "0\.0\.1"/ && !/\nsource = / { found = 1 } END { exit !found }'; then
     : >"$state/known"
@@ -74,32 +79,47 @@ redate() {
     find "$@" -type f -print0 | xargs -0 -r sha256sum | grep -v '^\\' || true
     find "$@" -type d ! -path "*$newline*" ! -path '*\\*' -printf 'folder  %p\n'
   } >"$state/contents"
-  awk -v stamp="$stamp" -v root="$root" '
+  awk -v stamp="$stamp" -v root="$root" -v any="$([ ! -f "$state/any" ] || echo 1)" -v mark="$state/any" '
     function path(line) { return substr(line, index(line, "  ") + 2) }
     function above(place) { sub(/\/[^\/]*$/, "", place); return place }
+    # Sources cargo knows itself, and what else is read is for no one to know: a macro takes in a folder and says nothing of it.
+    function tell(place) {
+      if (place ~ /\/Cargo\.toml$/) whole[above(place)]
+      else if (place !~ /(\.rs|\/Cargo\.lock)$/ && !(("folder  " place) in folders)) any = 1
+    }
     FILENAME == ARGV[1] {
       known[++old] = $0
       content = substr($0, index($0, " ") + 1)
+      if ($2 == "folder") folders[content]
       date[content] = $1
       was[path(content)]
       next
     }
-    { contents[++new] = $0; is[path($0)] }
+    { contents[++new] = $0; is[path($0)]; if ($1 == "folder") folders[$0] }
     END {
-      for (place in is) if (!(place in was)) changed[above(place)]
+      for (place in is) if (!(place in was)) { changed[above(place)]; tell(place) }
       for (i = 1; i <= old; i++) {
         place = path(known[i])
         if (place != root && index(place, root "/") != 1) print known[i]
         else if (!(place in is)) {
           folder = above(place)
           changed[folder]
+          tell(place)
           # A build script that says nothing of what it reads goes by the newest file, which a removed one is not.
           while (folder != "" && !((folder "/Cargo.toml") in is)) folder = above(folder)
           changed[folder "/Cargo.toml"]
         }
       }
+      for (i = 1; i <= new; i++) if (!(contents[i] in date)) tell(path(contents[i]))
+      # Until a build has succeeded, also where this root is a part of its sources.
+      if (any) print any >mark
       for (i = 1; i <= new; i++) {
-        fresh = !(contents[i] in date) || path(contents[i]) in changed
+        place = path(contents[i])
+        fresh = !(contents[i] in date) || place in changed
+        if (place ~ /\.rs$/) {
+          for (folder = place; !fresh && folder != ""; folder = above(folder)) fresh = folder in whole
+          fresh = fresh || any
+        }
         print (fresh ? stamp : date[contents[i]]) " " contents[i]
       }
     }' "$state/known" "$state/contents" >"$state/known.now"
@@ -112,7 +132,11 @@ redate() {
 
   # A build script need not say which variables it reads, or that it asks git. One that writes into the sources has to do so
   # again: they are as they were sent.
-  { env | grep '^GIT_' | sort; git -C "$root" rev-parse HEAD 2>/dev/null || true; } | sha256sum >"$state/environment.now"
+  {
+    env | grep '^GIT_' | sort
+    git -C "$root" rev-parse HEAD 2>/dev/null || true
+    cat "$workspace"/.cargo/config* 2>/dev/null || true
+  } | sha256sum >"$state/environment.now"
   if [ -f "$state/written" ] || ! cmp -s "$state/environment.now" "$state/environment"; then
     files "$state/scripts" | xargs -0 -r rm -rf
   fi
@@ -136,6 +160,7 @@ export_units() {
 # it does.
 prune() {
   find "$1" -samefile "$CARGO_TARGET_DIR" -prune -o -type f -cnewer "$state/written" -print | grep -q . || rm "$state/written"
+  rm -f "$state/any"
   {
     units <"$state/messages"
     # The file that a program is linked into has another name for itself among the units.

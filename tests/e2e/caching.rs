@@ -35,7 +35,7 @@ impl Checkout {
 
     /// A file that no crate reads makes the engine run the step that compiles, whatever it has cached.
     fn salt(&mut self) {
-        self.write("salt.txt", &format!("{} {}", self.tree.path(), self.writes));
+        self.write("salt.rs", &format!("// {} {}", self.tree.path(), self.writes));
     }
 
     /// What the sources' step compiles, what the dependencies' step compiles, and what the program says.
@@ -91,28 +91,41 @@ pub fn sources() {
     let mut one = Checkout::new();
     tool::init(one.tree.path());
     in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
-    one.expect("nothing was there", "app made shared", "quiet shared-0 one.txt+two.txt app-0 none");
-    one.expect("a file that no crate reads", "", "quiet shared-0 one.txt+two.txt app-0 none");
+    one.expect("nothing was there", "app embed made shared", "quiet shared-0 one.txt+two.txt noted app-0 none");
+    one.expect("a file that no crate reads", "", "quiet shared-0 one.txt+two.txt noted app-0 none");
 
     let shared = fs_err::read_to_string(one.tree.path().join("shared/src/lib.rs")).unwrap();
     one.replace("shared/src/lib.rs", "0\n", "1\n");
-    one.expect("a line in a member", "app shared", "quiet shared-1 one.txt+two.txt app-0 none");
+    one.expect("a line in a member", "app shared", "quiet shared-1 one.txt+two.txt noted app-0 none");
     one.write("shared/src/lib.rs", &shared);
-    one.expect("an older commit", "app shared", "quiet shared-0 one.txt+two.txt app-0 none");
+    one.expect("an older commit", "app shared", "quiet shared-0 one.txt+two.txt noted app-0 none");
     one.replace("app/src/main.rs", "app-0", "app-1");
-    one.expect("a line in the program", "app", "quiet shared-0 one.txt+two.txt app-1 none");
+    one.expect("a line in the program", "app", "quiet shared-0 one.txt+two.txt noted app-1 none");
 
     one.write("shared/src/lib.rs", "pub fn number() -> u32 { broken }");
     one.salt();
     assert_eq!(tool::dockerize(one.tree.path(), &["build"]).code, Some(6), "what does not compile");
     one.write("shared/src/lib.rs", &shared);
     // Nobody has looked whether the build script wrote anything.
-    one.expect("back from what did not compile", "app made shared", "quiet shared-0 one.txt+two.txt app-1 none");
+    one.expect("back from what did not compile", "app made shared", "quiet shared-0 one.txt+two.txt noted app-1 none");
 
     fs_err::remove_file(one.tree.path().join("made/data/two.txt")).unwrap();
-    one.expect("a file that a build script found is gone", "app made", "quiet shared-0 one.txt app-1 none");
+    one.expect(
+        "a file that a build script found is gone",
+        "app embed made shared",
+        "quiet shared-0 one.txt noted app-1 none",
+    );
     one.write("made/data/three.txt", "");
-    one.expect("another is there", "app made", "quiet shared-0 one.txt+three.txt app-1 none");
+    one.expect("another is there", "app embed made shared", "quiet shared-0 one.txt+three.txt noted app-1 none");
+
+    one.write("note.txt", "changed");
+    one.expect(
+        "a file that a macro reads and says nothing of",
+        "app embed made shared",
+        "quiet shared-0 one.txt+three.txt changed app-1 none",
+    );
+    one.write("note.txt", "noted");
+    one.build(&[]);
 
     // As prost does, or did: the file is not in the repository.
     let generated = "fn main() { println!(\"cargo::rerun-if-changed=build.rs\"); std::fs::write(\"src/names.rs\", \"\\\"generated\\\"\").unwrap(); }\n";
@@ -129,19 +142,19 @@ pub fn sources() {
     one.write(lib, "pub const FILES: &str = include!(\"names.rs\");");
     for scenario in ["a build script that writes into the sources", "again"] {
         let (_, _, said) = one.build(&[]);
-        assert_eq!(said, "quiet shared-0 generated app-1 none", "{scenario}");
+        assert_eq!(said, "quiet shared-0 generated noted app-1 none", "{scenario}");
     }
     one.write(script, &old_script);
     one.write(lib, &old_lib);
     one.build(&[]);
-    one.expect("and no more", "", "quiet shared-0 one.txt+three.txt app-1 none");
+    one.expect("and no more", "", "quiet shared-0 one.txt+three.txt noted app-1 none");
 
     // Whatever was compiled was compiled tomorrow.
     let tomorrow = "find /app/target -path '*/.fingerprint/*' -exec touch --date tomorrow {} +";
     in_mount(&one.mount("release"), one.tree.path(), tomorrow);
     one.replace("shared/src/lib.rs", "0\n", "2\n");
     let (_, _, said) = one.build(&[]);
-    assert_eq!(said, "quiet shared-2 one.txt+three.txt app-1 none", "a clock that went back");
+    assert_eq!(said, "quiet shared-2 one.txt+three.txt noted app-1 none", "a clock that went back");
 
     let mut two = Checkout::new();
     tool::init(two.tree.path());
@@ -151,9 +164,9 @@ pub fn sources() {
         "two checkouts of one project share what they have in common"
     );
     let (_, _, said) = two.build(&[]);
-    assert_eq!(said, "quiet shared-0 one.txt+two.txt app-0 none", "another checkout");
+    assert_eq!(said, "quiet shared-0 one.txt+two.txt noted app-0 none", "another checkout");
     let (_, _, said) = one.build(&[]);
-    assert_eq!(said, "quiet shared-2 one.txt+three.txt app-1 none", "the first one again");
+    assert_eq!(said, "quiet shared-2 one.txt+three.txt noted app-1 none", "the first one again");
 }
 
 /// Manifests, features, profiles, placeholders.
@@ -163,15 +176,15 @@ pub fn manifests() {
     in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
     in_mount(&one.mount("dev"), one.tree.path(), "find /app/target -mindepth 1 -delete");
     let (compiled, ..) = one.build(&[]);
-    assert_eq!(compiled, "app made shared");
+    assert_eq!(compiled, "app embed made shared");
 
     one.replace("app/Cargo.toml", "loud = []", "default = [\"loud\"]\nloud = []");
-    one.expect("a feature", "app", "LOUD shared-0 one.txt+two.txt app-0 none");
+    one.expect("a feature", "app", "LOUD shared-0 one.txt+two.txt noted app-0 none");
     one.replace("app/Cargo.toml", "default = [\"loud\"]\n", "");
-    one.expect("the feature is off again", "", "quiet shared-0 one.txt+two.txt app-0 none");
+    one.expect("the feature is off again", "app", "quiet shared-0 one.txt+two.txt noted app-0 none");
 
-    let says = "quiet shared-0 one.txt+two.txt app-0 none";
-    one.expect_with("another profile", &["--profile", "dev"], "app made shared", says);
+    let says = "quiet shared-0 one.txt+two.txt noted app-0 none";
+    one.expect_with("another profile", &["--profile", "dev"], "app embed made shared", says);
     one.expect("the first profile", "", says);
 
     // cargo-chef's placeholders stand in the same folder and have this version.
@@ -180,7 +193,7 @@ pub fn manifests() {
     let (_, _, said) = one.build(&[]);
     assert_eq!(said, says, "a placeholder's version");
     one.replace("shared/src/lib.rs", "0\n", "3\n");
-    one.expect("a line in it", "app made shared", "quiet shared-3 one.txt+two.txt app-0 none");
+    one.expect("a line in it", "app embed made shared", "quiet shared-3 one.txt+two.txt noted app-0 none");
 
     one.replace(
         "app/Cargo.toml",
@@ -189,7 +202,7 @@ pub fn manifests() {
     );
     assert_eq!(tool::dockerize(one.tree.path(), &["generate"]).code, Some(0));
     let (_, _, said) = one.build(&[]);
-    assert_eq!(said, "quiet shared-3 one.txt+two.txt app-0 none", "a renamed program");
+    assert_eq!(said, "quiet shared-3 one.txt+two.txt noted app-0 none", "a renamed program");
 }
 
 /// A bumped dependency compiles itself and what uses it; without the target folder the layer has the dependencies.
@@ -198,7 +211,7 @@ pub fn dependencies() {
     tool::init(one.tree.path());
     in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
     let (compiled, ..) = one.build(&[]);
-    assert_eq!(compiled, "app made shared");
+    assert_eq!(compiled, "app embed made shared");
 
     one.replace("app/Cargo.toml", "=1.0.6", "=1.0.7");
     tool::program(one.tree.path(), "cargo", &["update", "--quiet", "--package", "fnv"]);
@@ -206,12 +219,12 @@ pub fn dependencies() {
     let name = one.tree.path().file_name().unwrap().replace(|c: char| !c.is_ascii_alphanumeric(), "").to_lowercase();
     one.replace("app/Cargo.toml", "loud = []", &format!("loud = []\nrun-{name} = []"));
     let (builder, deps, _) = one.build(&[]);
-    assert_eq!((builder.as_str(), deps.as_str()), ("app", "app fnv made shared"), "itself, and placeholders");
+    assert_eq!((builder.as_str(), deps.as_str()), ("app", "app embed fnv made shared"), "itself, and placeholders");
 
     in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
     let (builder, deps, said) = one.build(&[]);
-    assert_eq!((builder.as_str(), deps.as_str()), ("app made shared", ""), "the mount is gone");
-    assert_eq!(said, "quiet shared-0 one.txt+two.txt app-0 none");
+    assert_eq!((builder.as_str(), deps.as_str()), ("app embed made shared", ""), "the mount is gone");
+    assert_eq!(said, "quiet shared-0 one.txt+two.txt noted app-0 none");
 
     // Two days of work on other dependencies leave nothing behind for good.
     let spoil = "mkdir -p /app/target/x86_64-unknown-linux-musl/release/.fingerprint/old-0123456789abcdef \
