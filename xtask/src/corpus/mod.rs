@@ -1,9 +1,9 @@
 //! Applications that no one here wrote, set up, built and run with no edit: what works, what does not, and why.
 
-mod application;
+pub mod application;
 mod call;
 mod native;
-mod peers;
+pub mod peers;
 mod report;
 mod smoke;
 

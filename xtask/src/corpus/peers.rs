@@ -23,14 +23,31 @@ pub const SHAPES: &[Shape] = &[
 
 const FULL: &str = "dockerize-corpus-full:1";
 
+impl Shape {
+    fn of(&self, binary: &str) -> String {
+        self.dockerfile.replace("@NAME@", binary).replace("@FULL@", FULL)
+    }
+}
+
+/// The Dockerfile of cargo-chef's README for this binary.
+pub fn chef(binary: &str) -> String {
+    SHAPES[1].of(binary)
+}
+
+/// Makes the image of cargo-chef with the headers that Docker's official images bring.
+pub fn full(sh: &Shell) -> Result<()> {
+    let full = application::scratch().join("full");
+    sh.write_file(full.join("Dockerfile"), include_str!("peers/full.Dockerfile"))?;
+    cmd!(sh, "docker buildx build --quiet --load --tag {FULL} {full}").quiet().ignore_stdout().run()?;
+    Ok(())
+}
+
 /// Builds and runs it; its sources have been taken already.
 pub fn attempt(sh: &Shell, shape: &Shape, application: &Application) -> Result<Outcome> {
     let (corpus, folder) = (application::scratch(), application::sources(&application.package));
-    let text = shape.dockerfile.replace("@NAME@", application.binary()).replace("@FULL@", FULL);
+    let text = shape.of(application.binary());
     if shape.dockerfile.contains("@FULL@") {
-        let full = corpus.join("full");
-        sh.write_file(full.join("Dockerfile"), include_str!("peers/full.Dockerfile"))?;
-        cmd!(sh, "docker buildx build --quiet --load --tag {FULL} {full}").quiet().ignore_stdout().run()?;
+        full(sh)?;
     }
     let dockerfile = corpus.join("peer.Dockerfile");
     sh.write_file(&dockerfile, text)?;
