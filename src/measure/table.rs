@@ -94,8 +94,9 @@ fn build(report: &Report) -> String {
     let own: Vec<&Step> = build.steps.iter().filter(|step| step.stage.is_some()).collect();
     let cached = own.iter().filter(|step| step.cached).count();
     let compiled: usize = own.iter().map(|step| step.compiled.len()).sum();
+    let crates = if compiled == 1 { "crate" } else { "crates" };
     let mut text = format!(
-        "{BOLD}built{BOLD:#} for {} in {}; {cached} of {} steps cached, {compiled} crates compiled, {} of context sent\n",
+        "{BOLD}built{BOLD:#} for {} in {}; {cached} of {} steps cached, {compiled} {crates} compiled, {} of context sent\n",
         report.profile,
         seconds(build.seconds),
         own.len(),
