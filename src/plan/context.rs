@@ -51,8 +51,3 @@ pub(super) fn files(settings: &Settings, context: &Context) -> Files {
         dockerfile,
     }
 }
-
-/// A path relative to the workspace's root, as the context names it.
-pub(super) fn inside(context: &Context, path: &str) -> String {
-    if context.workspace == "." { path.to_owned() } else { format!("{}/{path}", context.workspace) }
-}

@@ -101,12 +101,12 @@ fn inputs(workspace: &Workspace, settings: &Settings, context: &Context, root: &
     for member in &workspace.members {
         for file in settings.of(&member.name).extra_ca {
             let because = Because::new("metadata", "extra-ca in the metadata");
-            inputs.push((super::context::inside(context, &file), because));
+            inputs.push((context.inside(&file), because));
         }
     }
     for file in &settings.workspace.build_ca {
         let because = Because::new("metadata", "build-ca in the metadata");
-        inputs.push((super::context::inside(context, file), because));
+        inputs.push((context.inside(file), because));
     }
     inputs.sort();
     inputs

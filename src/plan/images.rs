@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::linkage;
 use super::model::{Asset, Because, Context, Image, Linkage, Rootfs, Writable};
 use super::{Candidate, USER, WORKDIR};
-use super::{context, linkage};
 use crate::config::{AssetTable, Settings, Table};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{Member, Workspace, relative};
@@ -33,7 +33,7 @@ pub(super) fn decide(
         // What looks elsewhere finds it all the same.
         env.entry("SSL_CERT_FILE".to_owned()).or_insert_with(|| crate::image_paths::CA_BUNDLE.to_owned());
     }
-    let extra_ca = table.extra_ca.iter().map(|file| context::inside(context, file)).collect();
+    let extra_ca = table.extra_ca.iter().map(|file| context.inside(file)).collect();
     let base = settings.workspace.images.final_.clone().unwrap_or_else(|| "scratch".to_owned());
     let mut layers = vec!["base".to_owned()];
     if linked == Linkage::DynamicGnu {

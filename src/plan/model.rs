@@ -131,6 +131,11 @@ impl Context {
     pub fn root(&self) -> String {
         if self.workspace == "." { self.workdir.clone() } else { format!("{}/{}", self.workdir, self.workspace) }
     }
+
+    /// A path relative to the workspace's root, as the context names it.
+    pub fn inside(&self, path: &str) -> String {
+        if self.workspace == "." { path.to_owned() } else { format!("{}/{path}", self.workspace) }
+    }
 }
 
 /// What the build gets of the repository.

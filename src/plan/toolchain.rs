@@ -1,6 +1,5 @@
 //! Which Rust, and in which image.
 
-use super::context;
 use super::model::{Because, Context, Toolchain};
 use crate::config::{Chef, Settings};
 use crate::workspace::Workspace;
@@ -74,7 +73,7 @@ pub(super) fn decide(
         // rustfmt, clippy and the like build nothing.
         components: components.filter(|name| matches!(name.as_str(), "rust-src" | "llvm-tools")).cloned().collect(),
         targets: targets.filter(|name| !ELSEWHERE.iter().any(|system| name.contains(system))).cloned().collect(),
-        build_ca: table.build_ca.iter().map(|file| context::inside(context, file)).collect(),
+        build_ca: table.build_ca.iter().map(|file| context.inside(file)).collect(),
         codename,
         because,
     }

@@ -109,11 +109,7 @@ fn values(plan: &Plan) -> minijinja::Value {
         sections => minijinja::Value::from(Serde(&snake_case(serde_json::to_value(sections).unwrap_or_default()))),
         paths => context! { ca_bundle => CA_BUNDLE, init => INIT, zoneinfo => ZONEINFO },
         // A bake file names the Dockerfile relative to the context.
-        bake_dockerfile => if plan.context.workspace == "." {
-            plan.files.dockerfile.clone()
-        } else {
-            format!("{}/{}", plan.context.workspace, plan.files.dockerfile)
-        },
+        bake_dockerfile => plan.context.inside(&plan.files.dockerfile),
     }
 }
 
