@@ -3,8 +3,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use camino::Utf8Path;
-
 use crate::support::Tree;
 use crate::tool;
 
@@ -15,7 +13,18 @@ struct Checkout {
 
 impl Checkout {
     fn new() -> Self {
-        Self { tree: Tree::copy("tests/corpus/caching"), writes: 0 }
+        let one = Self { tree: Tree::copy("tests/corpus/caching"), writes: 0 };
+        tool::init(one.tree.path());
+        one
+    }
+
+    /// With nothing in its target folders.
+    fn emptied(profiles: &[&str]) -> Self {
+        let one = Self::new();
+        for profile in profiles {
+            one.in_mount(profile, EMPTY);
+        }
+        one
     }
 
     /// The newer a file, the older its date. (Of a file with the same size and date as before the engine takes no notice.)
@@ -68,29 +77,31 @@ impl Checkout {
         let id = id.split(',').next().unwrap();
         id.replace("$CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl").replace("$CARGO_PROFILE", profile)
     }
+
+    /// Runs a script in the target folder as the engine keeps it.
+    fn in_mount(&self, profile: &str, script: &str) {
+        let (id, folder) = (self.mount(profile), self.tree.path());
+        let dockerfile = format!(
+            "FROM {}\nARG SALT\nRUN --mount=type=cache,id={id},target=/app/target,sharing=locked {script}\n",
+            "lukemathwalker/cargo-chef:latest-rust-1.95-slim-trixie"
+        );
+        let file = folder.join("in-mount.Dockerfile");
+        fs_err::write(&file, dockerfile).unwrap();
+        // What a mount is called is no part of what makes a step another one.
+        let salt = format!("SALT={folder} {}", CALLS.fetch_add(1, Ordering::Relaxed));
+        tool::docker(&["buildx", "build", "--quiet", "--build-arg", &salt, "--file", file.as_str(), folder.as_str()]);
+        fs_err::remove_file(file).unwrap();
+    }
 }
 
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
-/// Runs a script in the target folder as the engine keeps it.
-fn in_mount(id: &str, folder: &Utf8Path, script: &str) {
-    let dockerfile = format!(
-        "FROM {}\nARG SALT\nRUN --mount=type=cache,id={id},target=/app/target,sharing=locked {script}\n",
-        "lukemathwalker/cargo-chef:latest-rust-1.95-slim-trixie"
-    );
-    let file = folder.join("in-mount.Dockerfile");
-    fs_err::write(&file, dockerfile).unwrap();
-    // What a mount is called is no part of what makes a step another one.
-    let salt = format!("SALT={folder} {}", CALLS.fetch_add(1, Ordering::Relaxed));
-    tool::docker(&["buildx", "build", "--quiet", "--build-arg", &salt, "--file", file.as_str(), folder.as_str()]);
-    fs_err::remove_file(file).unwrap();
-}
+/// Leaves nothing in the target folder.
+const EMPTY: &str = "find /app/target -mindepth 1 -delete";
 
 /// Sources, by content and never by date.
 pub fn sources() {
-    let mut one = Checkout::new();
-    tool::init(one.tree.path());
-    in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    let mut one = Checkout::emptied(&["release"]);
     one.expect("nothing was there", "app embed made shared", "quiet shared-0 one.txt+two.txt noted app-0 none");
     one.expect("a file that no crate reads", "", "quiet shared-0 one.txt+two.txt noted app-0 none");
 
@@ -151,13 +162,12 @@ pub fn sources() {
 
     // Whatever was compiled was compiled tomorrow.
     let tomorrow = "find /app/target -path '*/.fingerprint/*' -exec touch --date tomorrow {} +";
-    in_mount(&one.mount("release"), one.tree.path(), tomorrow);
+    one.in_mount("release", tomorrow);
     one.replace("shared/src/lib.rs", "0\n", "2\n");
     let (_, _, said) = one.build(&[]);
     assert_eq!(said, "quiet shared-2 one.txt+three.txt noted app-1 none", "a clock that went back");
 
     let mut two = Checkout::new();
-    tool::init(two.tree.path());
     assert_eq!(
         one.mount("release"),
         two.mount("release"),
@@ -171,10 +181,7 @@ pub fn sources() {
 
 /// Manifests, features, profiles, placeholders.
 pub fn manifests() {
-    let mut one = Checkout::new();
-    tool::init(one.tree.path());
-    in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
-    in_mount(&one.mount("dev"), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    let mut one = Checkout::emptied(&["release", "dev"]);
     let (compiled, ..) = one.build(&[]);
     assert_eq!(compiled, "app embed made shared");
 
@@ -207,9 +214,7 @@ pub fn manifests() {
 
 /// A bumped dependency compiles itself and what uses it; without the target folder the layer has the dependencies.
 pub fn dependencies() {
-    let mut one = Checkout::new();
-    tool::init(one.tree.path());
-    in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    let mut one = Checkout::emptied(&["release"]);
     let (compiled, ..) = one.build(&[]);
     assert_eq!(compiled, "app embed made shared");
 
@@ -221,7 +226,7 @@ pub fn dependencies() {
     let (builder, deps, _) = one.build(&[]);
     assert_eq!((builder.as_str(), deps.as_str()), ("app", "app embed fnv made shared"), "itself, and placeholders");
 
-    in_mount(&one.mount("release"), one.tree.path(), "find /app/target -mindepth 1 -delete");
+    one.in_mount("release", EMPTY);
     let (builder, deps, said) = one.build(&[]);
     assert_eq!((builder.as_str(), deps.as_str()), ("app embed made shared", ""), "the mount is gone");
     assert_eq!(said, "quiet shared-0 one.txt+two.txt noted app-0 none");
@@ -229,7 +234,7 @@ pub fn dependencies() {
     // Two days of work on other dependencies leave nothing behind for good.
     let spoil = "mkdir -p /app/target/x86_64-unknown-linux-musl/release/.fingerprint/old-0123456789abcdef \
                  && head --bytes 64M /dev/zero >/app/target/x86_64-unknown-linux-musl/release/deps/libold-0123456789abcdef.rlib";
-    in_mount(&one.mount("release"), one.tree.path(), spoil);
+    one.in_mount("release", spoil);
     one.build(&[]);
-    in_mount(&one.mount("release"), one.tree.path(), "! find /app/target | grep 0123456789abcdef");
+    one.in_mount("release", "! find /app/target | grep 0123456789abcdef");
 }
