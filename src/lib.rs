@@ -15,4 +15,5 @@ pub mod image_paths;
 pub mod measure;
 pub mod plan;
 pub mod render;
+pub mod trial;
 pub mod workspace;
