@@ -135,6 +135,8 @@ pub struct Build {
     pub prefix: String,
     #[command(flatten)]
     pub destination: Destination,
+    #[command(flatten)]
+    pub caching: Caching,
     /// Platforms to build for [default: the engine's own]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub platform: Vec<String>,
@@ -156,6 +158,18 @@ pub struct Build {
     /// For people, or for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// What is kept for other machines.
+#[derive(Debug, Args)]
+pub struct Caching {
+    /// Where layers are kept for other machines: registry=REF, local=DIR, gha, gitlab, s3=region=…,bucket=…, inline or
+    /// none. In a registry, compiled dependencies are kept as well [default: the metadata's]
+    #[arg(long, value_name = "WHERE", help_heading = "Caches")]
+    pub cache: Option<String>,
+    /// Write to the cache too; every build reads [default: on the branches that the metadata's `cache-write` names]
+    #[arg(long, help_heading = "Caches")]
+    pub cache_write: bool,
 }
 
 /// Where the images go.

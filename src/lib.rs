@@ -4,8 +4,10 @@
 //! Data flows one way: [`workspace`] → [`detect`] → [`plan`] → [`render`] → [`emit`], and
 //! [`plan`] → [`engine`] → [`image`] → [`measure`]. See `ARCHITECTURE.md`.
 
+pub mod cache;
 pub mod config;
 pub mod detect;
+mod digest;
 pub mod emit;
 pub mod engine;
 pub mod exec;

@@ -55,6 +55,10 @@ pub struct Table {
     pub build_ca: Vec<String>,
     /// Environment of cook and build.
     pub build_env: BTreeMap<String, String>,
+    /// Where layers and compiled dependencies are kept for other machines, as `--cache` takes it: `registry=REF`.
+    pub cache: Option<String>,
+    /// The branches whose builds write there; every build reads.
+    pub cache_write: Vec<String>,
     /// Image profiles: which of cargo's profiles `--profile NAME` builds with.
     pub profile: BTreeMap<String, ProfileTable>,
 
@@ -114,6 +118,8 @@ pub struct Images {
 pub struct ProfileTable {
     /// The profile of cargo's.
     pub cargo: String,
+    /// As the workspace's `cache`, for this profile alone.
+    pub cache: Option<String>,
 }
 
 /// What a crate with native parts needs; it wins over what is known of that crate.

@@ -2,6 +2,7 @@
 //! somebody else: what could break out of its place is refused here, before rendering, and rendering quotes as well.
 
 use super::{AssetTable, Table};
+use crate::cache::Cache;
 use crate::failure::{Failure, Kind, Place, Result};
 
 /// A kind of value: its name, and what it may hold.
@@ -51,6 +52,8 @@ const TARGET: Rule = Rule {
     allowed: |value| path(value) && value.split('/').all(|part| part != ".."),
     form: "without `..`, spaces or quotes",
 };
+const CACHE: Rule =
+    Rule { what: "a cache", allowed: |value| value.parse::<Cache>().is_ok(), form: crate::cache::FORMS };
 const TEXT: Rule = Rule {
     what: "a value",
     allowed: |value| value.chars().all(|c| !c.is_control()),
@@ -90,7 +93,9 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
         ("exclude", &table.exclude),
         ("features", &table.features),
         ("packages", &table.packages),
+        ("cache-write", &table.cache_write),
     ];
+    table.cache.as_deref().map_or(Ok(()), |value| check(&CACHE, "cache", value))?;
     for (key, values) in lists {
         values.iter().try_for_each(|value| check(&WORD, key, value))?;
     }
@@ -102,6 +107,7 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
     for (name, profile) in &table.profile {
         check(&WORD, "profile", name)?;
         check(&WORD, "cargo", &profile.cargo)?;
+        profile.cache.as_deref().map_or(Ok(()), |value| check(&CACHE, "cache", value))?;
     }
     let variables = [("build-env", &table.build_env), ("env", &table.env)];
     for (key, map) in variables.into_iter().chain(table.native.iter().map(|native| ("env", &native.env))) {

@@ -25,6 +25,8 @@ pub struct Request {
     pub targets: BTreeMap<String, Target>,
     /// Paths outside of `root` that the build reads.
     pub reads: Vec<Utf8PathBuf>,
+    /// Paths outside of `root` that it writes.
+    pub writes: Vec<Utf8PathBuf>,
     /// The builder, where it is not the current one.
     pub builder: Option<String>,
     /// The environment that its secrets read; the values are secret.
@@ -54,6 +56,21 @@ pub struct Target {
     pub ssh: Vec<String>,
     /// Where the result goes.
     pub output: Vec<String>,
+    /// What stands in for stages, by their names: `docker-image://…`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub contexts: BTreeMap<String, String>,
+    /// Caches that are read.
+    #[serde(rename = "cache-from", skip_serializing_if = "Vec::is_empty")]
+    pub cache_from: Vec<String>,
+    /// Caches that are written.
+    #[serde(rename = "cache-to", skip_serializing_if = "Vec::is_empty")]
+    pub cache_to: Vec<String>,
+    /// The targets of the bake file that it takes after, where it is not in that file itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inherits: Vec<String>,
+    /// The stage, where it is not the bake file's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Platforms.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
@@ -121,6 +138,7 @@ impl Request {
             allowed.extend(["write", "read"].map(|what| format!("--allow=fs.{what}={}", self.scratch)));
         }
         allowed.extend(self.reads.iter().map(|path| format!("--allow=fs.read={path}")));
+        allowed.extend(self.writes.iter().map(|path| format!("--allow=fs.write={path}")));
         if self.targets.values().any(|target| target.network.as_deref() == Some("host")) {
             allowed.push("--allow=network.host".to_owned());
         }

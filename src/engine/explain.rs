@@ -31,7 +31,10 @@ pub(super) fn explain(
     let Some(step) = recorder.failed() else { return without_step(recorder, status, &text, command) };
     let error = step.error.clone().unwrap_or_default();
     let code = error.rsplit_once("exit code: ").map(|(_, code)| format!(" with exit code {code}")).unwrap_or_default();
-    let mut failure = Failure::new(Kind::Build, format!("the step `{}` failed{code}", short(&step.name)));
+    // What the engine does with a result is no step of the Dockerfile's: a registry refuses it, a disk is full.
+    let own = ["exporting ", "pushing "].iter().any(|sign| step.name.starts_with(sign));
+    let kind = if own { Kind::Engine } else { Kind::Build };
+    let mut failure = Failure::new(kind, format!("the step `{}` failed{code}", short(&step.name)));
     let lines = &step.tail[step.tail.len().saturating_sub(SHOWN)..];
     if lines.is_empty() {
         failure = failure.detail(error.clone());

@@ -15,7 +15,7 @@ use std::time::Instant;
 use serde::Deserialize;
 
 pub use bake::{Request, Target};
-pub use probe::{Engine, probe};
+pub use probe::{Engine, platform, probe};
 pub(crate) use progress::instruction;
 pub use progress::{Reporter, Style};
 pub use rawjson::{Event, Recorder};
@@ -31,7 +31,8 @@ use record::{BuildRecord, TargetResult};
 /// is saved from the store afterwards.
 ///
 /// # Errors
-/// [`Kind::Build`]: a step failed. [`Kind::Engine`]: buildx did not start, or the engine went away.
+/// [`Kind::Build`]: a step failed. [`Kind::Engine`]: buildx did not start, the engine went away, or the result could not be
+/// put where it belongs.
 /// [`Kind::Interrupted`]: buildx was told to stop, and did.
 pub fn build(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<BuildRecord> {
     let images = request.scratch.join("images");

@@ -66,6 +66,23 @@ pub fn probe() -> Result<Engine> {
     Ok(Engine { docker, buildx: version, server: server.stdout.trim().to_owned() })
 }
 
+/// What a builder builds for where nobody says it: Docker's name of it.
+///
+/// # Errors
+/// [`Kind::Engine`]: there is no such builder, or it does not answer.
+pub fn platform(engine: &Engine, builder: Option<&str>) -> Result<String> {
+    let command = Command::new(&engine.docker, "ask the builder for its platform").args(["buildx", "inspect"]);
+    let output = command.args(builder).output()?;
+    let first = output.stdout.lines().find_map(|line| line.trim().strip_prefix("Platforms:"));
+    // The node's own platform is its first one; a star is on those that it was told of.
+    let first = first.and_then(|list| list.split(',').next()).map(|name| name.trim().trim_end_matches('*').to_owned());
+    first.filter(|name| !name.is_empty()).ok_or_else(|| {
+        Failure::new(Kind::Engine, "the builder does not say which platform it is of")
+            .detail(end(&output))
+            .help("name it: `--platform linux/amd64`")
+    })
+}
+
 /// `github.com/docker/buildx v0.29.1 abc` and distributions' forms of it.
 fn version(text: &str) -> Option<Version> {
     let words = text.split_whitespace().map(|word| word.trim_start_matches('v'));

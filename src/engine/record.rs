@@ -83,6 +83,17 @@ impl BuildRecord {
         })
     }
 
+    /// This build and then another, as one: a step that both had is the first one's.
+    #[must_use]
+    pub fn then(mut self, mut next: Self) -> Self {
+        self.seconds += next.seconds;
+        self.context_bytes += next.context_bytes;
+        next.steps.retain(|step| self.steps.iter().all(|before| before.digest != step.digest));
+        self.steps.append(&mut next.steps);
+        self.targets.append(&mut next.targets);
+        self
+    }
+
     /// The steps of one stage.
     pub fn stage<'a>(&'a self, stage: &'a str) -> impl Iterator<Item = &'a Step> {
         self.steps.iter().filter(move |step| step.stage.as_deref() == Some(stage))

@@ -1,8 +1,7 @@
 //! The cache mounts: what outlives a layer on an engine.
 
-use sha2::{Digest, Sha256};
-
 use super::model::{CacheMount, Context, Group, Toolchain};
+use crate::digest::Digester;
 use crate::workspace::Workspace;
 
 /// What cargo downloads, for every step that runs it.
@@ -23,26 +22,19 @@ pub(super) fn downloads() -> Vec<CacheMount> {
 /// whose it is, for which target, in which image, beside which packages, with which environment. Profiles have their own, so
 /// that none of them makes another one's units superfluous.
 pub(super) fn target(workspace: &Workspace, toolchain: &Toolchain, context: &Context, group: &Group) -> CacheMount {
-    let mut hash = Sha256::new();
-    let mut say = |parts: &[&str]| {
-        for part in parts {
-            hash.update(part.as_bytes());
-            hash.update([0]);
-        }
-        hash.update([1]);
-    };
+    let mut digest = Digester::default();
     for member in &workspace.members {
-        say(&[&member.name, member.repository.as_deref().unwrap_or_default()]);
+        digest.say([&*member.name, member.repository.as_deref().unwrap_or_default()]);
     }
-    say(&[&toolchain.image, toolchain.install.as_deref().unwrap_or_default()]);
+    digest.say([&*toolchain.image, toolchain.install.as_deref().unwrap_or_default()]);
     for package in &group.packages {
-        say(&[&package.name]);
+        digest.say([&*package.name]);
     }
     let env = group.targets.iter().flat_map(|target| &target.env).chain(&group.env);
     for (name, value) in env {
-        say(&[name, value]);
+        digest.say([&**name, &**value]);
     }
-    let digest = hash.finalize().iter().take(4).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    let digest = digest.digits(4);
     CacheMount {
         id: format!("{}-{digest}-$CARGO_BUILD_TARGET-$CARGO_PROFILE", workspace.name),
         target: format!("{}/target", context.root()),

@@ -120,6 +120,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
             None => Some("docker/dockerfile:1".to_owned()),
         },
         profiles: profiles(workspace, settings)?,
+        cache_write: settings.workspace.cache_write.clone(),
         caches: caches::downloads(),
         secrets,
         // Where one binary needs the system's libraries, so may the tests of its package.
@@ -164,7 +165,9 @@ fn profiles(workspace: &Workspace, settings: &Settings) -> Result<Vec<Profile>> 
             let file = known.line.map(|line| format!("Cargo.toml:{line}"));
             because.push(Because { text, krate: None, rule: "strip".to_owned(), file });
         }
-        Ok(Profile { name: name.to_owned(), cargo: cargo.to_owned(), runs_tests, env, because })
+        let own = settings.workspace.profile.get(name).and_then(|table| table.cache.clone());
+        let cache = own.or_else(|| settings.workspace.cache.clone());
+        Ok(Profile { name: name.to_owned(), cargo: cargo.to_owned(), runs_tests, cache, env, because })
     };
     cargo_of.into_iter().map(profile).collect()
 }

@@ -85,6 +85,9 @@ pub struct Plan {
     pub images: Vec<Image>,
     /// What `--profile` can name.
     pub profiles: Vec<Profile>,
+    /// The branches whose builds write to the profile's cache.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub cache_write: Vec<String>,
     /// The cache mounts of every step that runs cargo.
     pub caches: Vec<CacheMount>,
     /// What those steps must be able to show to fetch packages.
@@ -281,6 +284,9 @@ pub struct Profile {
     pub cargo: String,
     /// Whether it builds the images, or runs the tests.
     pub runs_tests: bool,
+    /// Where layers and compiled dependencies are kept for other machines, as `--cache` takes it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cache: Option<String>,
     /// Environment for cargo in cook and build alike, such as `CARGO_PROFILE_RELEASE_STRIP`.
     pub env: BTreeMap<String, String>,
     /// Why so.

@@ -21,7 +21,7 @@ pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
 pub use origins::Origin;
 pub use ports::PortFact;
 pub use profiles::CargoProfile;
-pub use repository::revision;
+pub use repository::{branch, revision};
 pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};
 pub use toolchain::ToolchainFile;

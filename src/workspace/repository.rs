@@ -15,6 +15,26 @@ const ARGUMENTS: &[(&str, &[&str])] = &[
     ("GIT_COMMIT_TIMESTAMP", &["log", "--max-count=1", "--format=%cI"]),
 ];
 
+/// Where CI says which branch it builds; it checks out a commit, and no branch.
+const BRANCHES: &[&str] = &["GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_BRANCH", "CI_COMMIT_REF_NAME"];
+
+/// The branch, as CI or git tells it; none where there is no branch.
+///
+/// # Errors
+/// The user interrupted.
+pub fn branch(root: &Utf8Path) -> Result<Option<String>> {
+    let said = BRANCHES.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    if said.is_some() {
+        return Ok(said);
+    }
+    let output = Command::new("git", "read the branch").args(["branch", "--show-current"]).cwd(root).output();
+    match output {
+        Ok(output) => Ok(Some(output.stdout.trim().to_owned()).filter(|branch| !branch.is_empty())),
+        Err(failure) if failure.kind() == crate::failure::Kind::Interrupted => Err(failure),
+        Err(_) => Ok(None),
+    }
+}
+
 /// The build arguments that name the revision; none where there is no repository, no commit or no git.
 ///
 /// # Errors

@@ -238,3 +238,49 @@ pub fn dependencies() {
     one.build(&[]);
     one.in_mount("release", "! find /app/target | grep 0123456789abcdef");
 }
+
+/// Machines that have nothing but a registry: dependencies are found there by what they are made from.
+pub fn registry() {
+    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else {
+        // An engine of the machine's own need not have one; the lab does.
+        assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "DOCKERIZE_REGISTRY is not set");
+        return;
+    };
+    let mut one = Checkout::emptied(&["release"]);
+    let name = one.tree.path().file_name().unwrap().replace(|c: char| !c.is_ascii_alphanumeric(), "").to_lowercase();
+    let cache = format!("registry={registry}/dockerize-e2e/{name}");
+    let (reads, writes) = (["--cache", &cache], ["--cache", &cache, "--cache-write"]);
+    let says = "quiet shared-0 one.txt+two.txt noted app-0 none";
+    let names = |compiled: &str| {
+        compiled.split(' ').filter(|name| ["fnv", "itoa"].contains(name)).collect::<Vec<_>>().join(" ")
+    };
+
+    // Other runs' layers of the same dependencies do not count.
+    one.replace("app/Cargo.toml", "loud = []", &format!("loud = []\nrun-{name} = []"));
+    let (_, deps, said) = one.build(&reads);
+    assert_eq!((names(&deps).as_str(), said.as_str()), ("fnv itoa", says), "nothing is kept");
+    one.in_mount("release", EMPTY);
+    let (builder, deps, _) = one.build(&writes);
+    assert_eq!(
+        (builder.as_str(), names(&deps).as_str()),
+        ("app embed made shared", ""),
+        "kept, as the last one made them"
+    );
+
+    one.in_mount("release", EMPTY);
+    one.replace("shared/src/lib.rs", "0\n", "1\n");
+    one.replace("app/Cargo.toml", "version = \"0.1.0\"", "version = \"0.2.0\"");
+    one.replace("Cargo.lock", "name = \"app\"\nversion = \"0.1.0\"", "name = \"app\"\nversion = \"0.2.0\"");
+    let (builder, deps, said) = one.build(&reads);
+    assert_eq!((builder.as_str(), deps.as_str()), ("app embed made shared", ""), "another machine, and a new version");
+    assert_eq!(said, "quiet shared-1 one.txt+two.txt noted app-0 none");
+
+    one.in_mount("release", EMPTY);
+    one.replace("app/Cargo.toml", "=1.0.6", "=1.0.7");
+    tool::program(one.tree.path(), "cargo", &["update", "--quiet", "--package", "fnv"]);
+    let (_, deps, _) = one.build(&reads);
+    assert_eq!(names(&deps), "fnv", "a bump: the earlier ones serve");
+
+    let report = tool::dockerize(one.tree.path(), &["build", "--cache", "registry=localhost:1/nobody/there"]);
+    assert_eq!(report.code, Some(0), "a cache that is not there fails no build: {}", report.stderr);
+}

@@ -32,6 +32,7 @@ fn main() {
         ("caching: sources", caching::sources),
         ("caching: manifests, features and profiles", caching::manifests),
         ("caching: dependencies", caching::dependencies),
+        ("caching: dependencies in a registry", caching::registry),
         ("the tests' profile fails with the tests' own words", rebuilds::tests_profile),
         ("a step that fails is explained", world::failing_step),
         ("glibc and musl side by side", world::glibc_and_musl),

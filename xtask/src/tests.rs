@@ -19,6 +19,9 @@ pub fn all(sh: &Shell, with_engine: bool) -> Result<()> {
         engine.enter(sh);
         engine.tag(&["1.95", "1.95.0"])?;
         sh.set_var("DOCKERIZE_E2E", if engine.is_lab() { "lab" } else { "present" });
+        if let Some(registry) = lab::registry()? {
+            sh.set_var("DOCKERIZE_REGISTRY", registry);
+        }
     }
     // The engine is one, and so is its disk: what builds on it does so one after the other (see tests/e2e).
     cmd!(sh, "cargo test --package cargo-dockerize --locked").run()?;

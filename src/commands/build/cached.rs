@@ -1,0 +1,149 @@
+//! Caches on other machines: which one holds for this build, and what stands in it already.
+
+use std::collections::BTreeMap;
+
+use cargo_dockerize::cache::{self, Cache, Dependencies, Inputs, Kept};
+use cargo_dockerize::engine::record::BuildRecord;
+use cargo_dockerize::engine::{self, Engine, Reporter, Request, Target};
+use cargo_dockerize::failure::{Kind, Result};
+use cargo_dockerize::workspace;
+
+use super::Subject;
+use crate::cli::Caching as Arguments;
+use crate::ui::Shell;
+
+/// The cache of one build.
+pub struct Caching {
+    pub cache: Cache,
+    /// Whether the build writes to it; it always reads.
+    pub write: bool,
+}
+
+impl Caching {
+    /// The command line's, else the profile's; none elsewhere.
+    pub fn decide(subject: &Subject<'_>, arguments: &Arguments) -> Result<Self> {
+        let root = &subject.session.workspace.root;
+        let said = arguments.cache.as_ref().or(subject.profile.cache.as_ref());
+        let cache = said.map_or(Ok(Cache::None), |text| text.parse::<Cache>())?.resolved(root)?;
+        let write = arguments.cache_write || {
+            let branches = &subject.plan.cache_write;
+            !branches.is_empty() && workspace::branch(root)?.is_some_and(|branch| branches.contains(&branch))
+        };
+        Ok(Self { cache, write })
+    }
+
+    /// Tells each target of the request.
+    pub fn apply(&self, request: &mut Request) {
+        for (name, target) in &mut request.targets {
+            target.cache_from = self.cache.from(name, &target.tags);
+            target.cache_to = self.cache.to(name).filter(|_| self.write).into_iter().collect();
+            // What is not there yet cannot be read, and a folder that is missing is an error to buildx.
+            if self.cache.folder().is_some_and(|folder| !folder.join(name).join("index.json").exists()) {
+                target.cache_from.clear();
+            }
+        }
+        if let Some(folder) = self.cache.folder().filter(|folder| !folder.starts_with(&request.root)) {
+            request.reads.push(folder.to_owned());
+            request.writes.push(folder.to_owned());
+        }
+    }
+
+    /// Where dependencies stand compiled in the registry, builds on them. What is missing there is made and kept first, where
+    /// this build writes; the record of that is returned.
+    pub fn dependencies(
+        &self,
+        (engine, subject): (&Engine, &Subject<'_>),
+        request: &mut Request,
+        reporter: &mut Reporter,
+        shell: Shell,
+    ) -> Result<Option<BuildRecord>> {
+        let Some(repository) = self.cache.repository().filter(|_| !subject.profile.runs_tests) else {
+            return Ok(None);
+        };
+        let mut groups = self.look_up(engine, subject, repository, request)?;
+        let missing: Vec<&Dependencies> = groups.iter().filter(|one| !matches!(one.kept, Kept::These(_))).collect();
+        let record = if self.write && !missing.is_empty() {
+            let made = engine::build(engine, &keeping(request, &missing), reporter);
+            match made {
+                Ok(record) => Some(record),
+                // The registry's refusal is no reason not to build.
+                Err(failure) if failure.kind() == Kind::Engine => {
+                    shell.warn(format!("{repository} does not take compiled dependencies: {failure}"));
+                    None
+                }
+                Err(failure) => return Err(failure),
+            }
+        } else {
+            None
+        };
+        for one in &mut groups {
+            let made = record.as_ref().and_then(|record| record.targets.get(&image_target(one))?.digest.clone());
+            let (verb, what) = match (&one.kept, &made) {
+                (Kept::These(_), _) => ("Found", format!("compiled dependencies: {}", one.reference)),
+                (_, Some(_)) => ("Kept", format!("compiled dependencies: {}", one.reference)),
+                (Kept::Earlier(_), None) => ("Found", format!("an earlier build's dependencies: {}", one.latest)),
+                (Kept::Nothing, None) => ("Missing", format!("compiled dependencies: {}", one.reference)),
+            };
+            shell.status(verb, what);
+            one.kept = made.map_or_else(|| one.kept.clone(), Kept::These);
+        }
+        let contexts: BTreeMap<String, String> = groups.iter().flat_map(Dependencies::contexts).collect();
+        for target in request.targets.values_mut() {
+            target.contexts.clone_from(&contexts);
+        }
+        Ok(record)
+    }
+
+    fn look_up(
+        &self,
+        engine: &Engine,
+        subject: &Subject<'_>,
+        repository: &str,
+        request: &Request,
+    ) -> Result<Vec<Dependencies>> {
+        let platforms = match request.targets.values().next() {
+            Some(target) if !target.platforms.is_empty() => target.platforms.clone(),
+            _ => vec![engine::platform(engine, request.builder.as_deref())?],
+        };
+        let mut groups: Vec<usize> = subject.images.iter().map(|image| image.group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let features = subject.session.flags.features(&subject.session.settings);
+        let look_up = |group| {
+            let inputs = Inputs {
+                workspace: &subject.session.workspace,
+                plan: subject.plan,
+                features: &features,
+                group,
+                profile: subject.profile,
+                platforms: &platforms,
+                base: None,
+            };
+            cache::look_up(engine, request.builder.as_deref(), repository, &inputs)
+        };
+        groups.into_iter().map(look_up).collect()
+    }
+}
+
+fn image_target(one: &Dependencies) -> String {
+    format!("deps-image{}", one.suffix)
+}
+
+/// The request for the images of dependencies alone.
+fn keeping(request: &Request, missing: &[&Dependencies]) -> Request {
+    let like = request.targets.values().next().cloned().unwrap_or_default();
+    let target = |one: &&Dependencies| {
+        let target = Target {
+            inherits: vec!["_workspace".to_owned()],
+            target: Some(image_target(one)),
+            tags: vec![one.reference.clone(), one.latest.clone()],
+            output: vec!["type=image,push=true,store=false,oci-mediatypes=true,compression=zstd".to_owned()],
+            labels: BTreeMap::new(),
+            cache_to: Vec::new(),
+            contexts: one.contexts(),
+            ..like.clone()
+        };
+        (image_target(one), target)
+    };
+    Request { targets: missing.iter().map(target).collect(), ..request.clone() }
+}

@@ -1,0 +1,67 @@
+//! The files to build from: the tree's, or ones in our own folder.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_dockerize::emit::{self, Change, Own, State};
+use cargo_dockerize::failure::{Failure, Kind, Result};
+use cargo_dockerize::plan::Plan;
+use cargo_dockerize::render;
+
+use crate::cli::{Build, Common};
+use crate::commands::{Session, generate};
+use crate::ui::Shell;
+
+/// The files to build from: the tree's where they are there, else ones in our own folder.
+pub struct Files {
+    pub bake: Utf8PathBuf,
+    /// Where it is not what the bake file names.
+    pub dockerfile: Option<Utf8PathBuf>,
+    /// Whether they are as the plan has them: stages have their names.
+    pub ours: bool,
+}
+
+pub fn files(
+    session: &Session,
+    plan: &Plan,
+    scratch: &Utf8Path,
+    (common, args): (&Common, &Build),
+    shell: Shell,
+) -> Result<Files> {
+    let root = &session.workspace.root;
+    let changes = emit::compare(root, &render::render(plan)?)?;
+    let is = |state: State| changes.iter().filter(move |change| change.state == state);
+    // Ours are there when the Dockerfile and the bake file are; an ignore file may have been taken out on purpose.
+    let set_up = changes.iter().all(|change| !matches!(change.state, State::Absent | State::Foreign));
+    let in_tree = Files { bake: root.join(&plan.files.bake), dockerfile: None, ours: true };
+    if set_up && session.flags.features.is_none() {
+        if let Some(edited) = is(State::Edited).next() {
+            shell.warn(format!("`{}` has been edited by hand, and is built as it is", edited.path));
+            return Ok(Files { ours: false, ..in_tree });
+        }
+        if is(State::Stale).next().is_some() {
+            if common.locked {
+                return Err(Failure::new(Kind::Drift, "the generated files are out of date, and --locked was passed")
+                    .help("run `cargo dockerize generate`, and commit the result"));
+            }
+            if args.dry_run {
+                shell.warn("the generated files are out of date: a real run would make them anew");
+                return Ok(in_tree);
+            }
+            // As cargo does with its lock file.
+            let written = emit::apply(root, &changes, Own::Respect)?;
+            generate::report(&changes, &written, shell);
+        }
+        return Ok(in_tree);
+    }
+    let folder = scratch.join("files");
+    let dockerfile = folder.join("Dockerfile");
+    if args.dry_run {
+        return Ok(Files { bake: folder.join("docker-bake.hcl"), dockerfile: Some(dockerfile), ours: true });
+    }
+    let ours: Vec<Change> = changes
+        .into_iter()
+        .zip(["Dockerfile", "Dockerfile.dockerignore", "docker-bake.hcl"])
+        .map(|(change, name)| Change { path: name.into(), state: State::Stale, ..change })
+        .collect();
+    emit::apply(&folder, &ours, Own::Respect)?;
+    Ok(Files { bake: folder.join("docker-bake.hcl"), dockerfile: Some(dockerfile), ours: true })
+}

@@ -1,0 +1,175 @@
+//! `cargo dockerize build`
+
+mod cached;
+mod files;
+mod request;
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+
+use camino::Utf8Path;
+use cargo_dockerize::engine::{self, Engine, Reporter, Request, Style};
+use cargo_dockerize::failure::{Failure, Kind, Result};
+use cargo_dockerize::image::{Layout, verify};
+use cargo_dockerize::measure::{self, ImageReport, Last, Report, Size};
+use cargo_dockerize::plan::Plan;
+use cargo_dockerize::plan::model::{Image, Profile};
+
+use super::Session;
+use crate::cli::{Build, Common, Format};
+use crate::ui::{self, Shell};
+use cached::Caching;
+
+pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
+    let session = Session::open(common)?;
+    let plan = session.plan()?;
+    let profile = profile(&plan, &args.profile)?;
+    let images = images(&plan, args)?;
+    let scratch = session.workspace.target_dir.join("dockerize");
+    let files = files::files(&session, &plan, &scratch, (common, args), shell)?;
+    let subject = Subject { session: &session, plan: &plan, profile, images: &images };
+    let mut request = request::request(&subject, args, (&files, scratch.clone()), shell)?;
+    let caching = Caching::decide(&subject, &args.caching)?;
+    caching.apply(&mut request);
+    if args.dry_run {
+        return dry_run(&request);
+    }
+    let engine = engine::probe()?;
+    if !profile.runs_tests {
+        let names: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
+        shell.status("Building", format!("{} for {} with buildx {}", names.join(", "), profile.name, engine.buildx));
+    }
+    let mut reporter = Reporter::new(style(shell), totals(&plan));
+    let before = match files.ours {
+        true => caching.dependencies((&engine, &subject), &mut request, &mut reporter, shell)?,
+        false => None,
+    };
+    let build = engine::build(&engine, &request, &mut reporter)?;
+    let build = before.map_or(build.clone(), |before| before.then(build));
+    let last = Last::read(&scratch);
+    let mut report = Report {
+        schema: measure::SCHEMA,
+        version: plan.version.clone(),
+        profile: profile.name.clone(),
+        images: Vec::new(),
+        build,
+    };
+    for image in images.iter().filter(|_| !profile.runs_tests) {
+        let tags = request.targets.get(&image.stage).map(|target| target.tags.clone()).unwrap_or_default();
+        report.images.extend(look(&plan, image, &scratch, &tags, (profile, &last))?);
+    }
+    // Layouts are large, and have told what they know.
+    drop(fs_err::remove_dir_all(scratch.join("images")));
+    last.remember(&scratch, &report);
+    show(&report, args.format)?;
+    let failed = report.images.iter().find_map(|image| verify::failure(&image.name, &image.checks));
+    failed.map_or(Ok(()), Err)
+}
+
+/// What is built, and for what.
+pub struct Subject<'a> {
+    pub session: &'a Session,
+    pub plan: &'a Plan,
+    pub profile: &'a Profile,
+    pub images: &'a [&'a Image],
+}
+
+fn show(report: &Report, format: Format) -> Result<()> {
+    match format {
+        Format::Text => ui::print(&measure::table(report)),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(report)
+                .map_err(|error| Failure::new(Kind::Internal, "the report cannot be shown").caused_by(error))?;
+            ui::print(&(json + "\n"))
+        }
+    }
+}
+
+/// What was asked for, and the nearest thing that is there where it is not.
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Failure {
+    let names = known.clone().collect::<Vec<_>>().join(", ");
+    let failure = Failure::new(Kind::Usage, format!("there is no {what} `{name}`"));
+    match cargo_dockerize::config::nearest(name, known) {
+        Some(near) => failure.help(format!("did you mean `{near}`? There is {names}")),
+        None => failure.help(format!("there is {names}")),
+    }
+}
+
+fn profile<'a>(plan: &'a Plan, name: &str) -> Result<&'a Profile> {
+    plan.profile(name)
+        .ok_or_else(|| unknown("profile", name, plan.profiles.iter().map(|profile| profile.name.as_str())))
+}
+
+fn images<'a>(plan: &'a Plan, args: &Build) -> Result<Vec<&'a Image>> {
+    for bin in &args.bin {
+        plan.image(bin).ok_or_else(|| unknown("binary", bin, plan.images.iter().map(|image| image.name.as_str())))?;
+    }
+    for package in &args.package {
+        if plan.images.iter().all(|image| image.package != *package) {
+            return Err(unknown(
+                "package with an image",
+                package,
+                plan.images.iter().map(|image| image.package.as_str()),
+            ));
+        }
+    }
+    let all = args.bin.is_empty() && args.package.is_empty();
+    let wanted = |image: &&Image| all || args.bin.contains(&image.name) || args.package.contains(&image.package);
+    Ok(plan.images.iter().filter(wanted).collect())
+}
+
+fn dry_run(request: &Request) -> Result<()> {
+    // No engine is asked: the command is for a current one.
+    let engine = Engine { docker: "docker".into(), buildx: semver::Version::new(1, 0, 0), server: String::new() };
+    let path = request.override_file();
+    ui::print(&format!(
+        "cat >{path} <<'json'\n{}json\n{}\n",
+        request.override_text(),
+        request.command(&engine).shell_line()
+    ))
+}
+
+fn style(shell: Shell) -> Style {
+    let live = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+    match shell {
+        Shell { quiet: true, .. } => Style::Quiet,
+        Shell { verbose: true, .. } => Style::Verbose,
+        _ if live => Style::Live,
+        _ => Style::Plain,
+    }
+}
+
+/// Crates by stage.
+fn totals(plan: &Plan) -> BTreeMap<String, usize> {
+    let mut totals = BTreeMap::new();
+    for group in &plan.groups {
+        totals.insert(format!("deps{}", group.suffix), group.crates);
+        totals.insert(format!("builder{}", group.suffix), group.own_crates);
+    }
+    totals
+}
+
+/// Reads the image that was built, checks it and measures it; one report a platform.
+fn look(
+    plan: &Plan,
+    image: &Image,
+    scratch: &Utf8Path,
+    tags: &[String],
+    (profile, last): (&Profile, &Last),
+) -> Result<Vec<ImageReport>> {
+    let linkage = plan.groups[image.group].linkage;
+    let built = Layout::new(Request::layout(scratch, &image.stage)).images()?;
+    let look = |found: &cargo_dockerize::image::Image| {
+        let platform = format!("{}/{}", found.config.os, found.config.architecture);
+        Ok(ImageReport {
+            name: image.name.clone(),
+            tags: tags.to_vec(),
+            digest: found.digest.clone(),
+            size: Size::of(found, image),
+            before: last.size(&profile.name, &image.name, &platform),
+            checks: verify::verify(found, image, linkage, &found.config.architecture)?,
+            platform,
+        })
+    };
+    built.iter().map(look).collect()
+}

@@ -1,0 +1,84 @@
+//! What the engine is asked for.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_dockerize::engine::{self, Request, Target};
+use cargo_dockerize::failure::{Failure, Kind, Result};
+use cargo_dockerize::plan::model::Image;
+use cargo_dockerize::{render, workspace};
+
+use super::Subject;
+use super::files::Files;
+use crate::cli::Build;
+use crate::ui::Shell;
+
+pub fn request(
+    subject: &Subject<'_>,
+    args: &Build,
+    (files, scratch): (&Files, Utf8PathBuf),
+    shell: Shell,
+) -> Result<Request> {
+    let Subject { session, plan, profile, images } = subject;
+    if args.tag.iter().any(|tag| tag.contains(['/', ':'])) && images.len() != 1 {
+        return Err(Failure::new(Kind::Usage, "a whole name is for one image, and several would be built")
+            .help("choose one with `--bin NAME`, or pass a tag alone; `--prefix` names the registry"));
+    }
+    let revision = workspace::revision(&session.workspace.root)?;
+    let mut arguments = BTreeMap::from([("CARGO_PROFILE".to_owned(), profile.cargo.clone())]);
+    if plan.git.revision.is_some() {
+        arguments.extend(revision.clone());
+    }
+    // A label of the last step: it costs no step its cache.
+    let label = revision.get("GIT_REVISION").map(|id| ("org.opencontainers.image.revision".to_owned(), id.clone()));
+    let provided = engine::gather(&plan.secrets)?;
+    for missing in &provided.missing {
+        shell.warn(missing);
+    }
+    let target = |image: Option<&Image>| Target {
+        dockerfile: files.dockerfile.as_ref().map(ToString::to_string),
+        tags: image.map(|image| tags(image, args)).unwrap_or_default(),
+        args: arguments.clone(),
+        secret: provided.secrets.clone(),
+        ssh: provided.ssh.clone(),
+        labels: image.and(label.clone()).into_iter().collect(),
+        output: image.map_or_else(|| vec!["type=cacheonly".to_owned()], |image| output(image, args, &scratch)),
+        platforms: args.platform.clone(),
+        network: args.network.clone(),
+        no_cache: args.no_cache,
+        pull: args.pull,
+        ..Target::default()
+    };
+    let targets = if profile.runs_tests {
+        BTreeMap::from([("test".to_owned(), target(None))])
+    } else {
+        images.iter().map(|image| (image.stage.clone(), target(Some(image)))).collect()
+    };
+    let root = session.workspace.root.clone();
+    let mut reads = provided.files.clone();
+    if plan.context.path != "." {
+        reads.push(root.join(&plan.context.path).canonicalize_utf8().unwrap_or_else(|_| root.clone()));
+    }
+    let (file, builder) = (files.bake.clone(), args.builder.clone());
+    Ok(Request { root, file, scratch, targets, reads, writes: Vec::new(), builder, secret_env: provided.env })
+}
+
+fn tags(image: &Image, args: &Build) -> Vec<String> {
+    let name = render::tag(&image.name);
+    let whole = |tag: &String| {
+        if tag.contains(['/', ':']) { tag.clone() } else { format!("{}{name}:{tag}", args.prefix) }
+    };
+    if args.tag.is_empty() {
+        vec![format!("{}{name}:latest", args.prefix)]
+    } else {
+        args.tag.iter().map(whole).collect()
+    }
+}
+
+fn output(image: &Image, args: &Build, scratch: &Utf8Path) -> Vec<String> {
+    let chosen = match &args.destination {
+        _ if args.destination.push => "type=image,push=true".to_owned(),
+        destination => destination.output.clone().unwrap_or_else(|| "type=docker".to_owned()),
+    };
+    vec![chosen, format!("type=oci,tar=false,dest={}", Request::layout(scratch, &image.stage))]
+}
