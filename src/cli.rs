@@ -66,7 +66,7 @@ pub enum Command {
     Generate(Generate),
     /// Build the images with Docker's buildx, check them and measure them
     #[command(visible_alias = "b")]
-    Build(Build),
+    Build(Box<Build>),
     /// Print completions for a shell
     Completions(Completions),
 }
@@ -140,6 +140,9 @@ pub struct Build {
     /// Platforms to build for [default: the engine's own]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub platform: Vec<String>,
+    /// A build argument, or a variable of the environment to take it from
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub build_arg: Vec<String>,
     /// Do not use the engine's cache
     #[arg(long)]
     pub no_cache: bool,

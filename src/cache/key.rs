@@ -24,6 +24,8 @@ pub struct Inputs<'a> {
     pub profile: &'a Profile,
     /// As Docker names them: `linux/amd64`.
     pub platforms: &'a [String],
+    /// Sets these dependencies apart from others' in the same repository.
+    pub namespace: Option<&'a str>,
     /// The digest of the toolchain image, where it is known.
     pub base: Option<&'a str>,
 }
@@ -47,6 +49,7 @@ pub fn key(inputs: &Inputs<'_>) -> Result<Key> {
     let mut scope = Digester::default();
     scope.say(["cargo-dockerize deps 1", &group.target_cache.id, &profile.cargo]);
     scope.say(sorted(platforms));
+    scope.say(inputs.namespace);
     scope.say(plan.toolchain.components.iter().map(String::as_str));
     let mut exact = scope.clone();
     exact.say([inputs.base.unwrap_or_default(), &*profiles(&workspace.manifest)]);

@@ -12,6 +12,9 @@ use super::Subject;
 use crate::cli::Caching as Arguments;
 use crate::ui::Shell;
 
+/// BuildKit's build argument that sets cache mounts apart. Who has other mounts has other dependencies as well.
+const NAMESPACE: &str = "BUILDKIT_CACHE_MOUNT_NS";
+
 /// The cache of one build.
 pub struct Caching {
     pub cache: Cache,
@@ -56,28 +59,25 @@ impl Caching {
         request: &mut Request,
         reporter: &mut Reporter,
         shell: Shell,
-    ) -> Result<Option<BuildRecord>> {
+    ) -> Result<BuildRecord> {
+        let mut record = BuildRecord::default();
         let Some(repository) = self.cache.repository().filter(|_| !subject.profile.runs_tests) else {
-            return Ok(None);
+            return Ok(record);
         };
-        let mut groups = self.look_up(engine, subject, repository, request)?;
+        let mut groups = look_up((engine, subject), repository, request)?;
         let missing: Vec<&Dependencies> = groups.iter().filter(|one| !matches!(one.kept, Kept::These(_))).collect();
-        let record = if self.write && !missing.is_empty() {
-            let made = engine::build(engine, &keeping(request, &missing), reporter);
-            match made {
-                Ok(record) => Some(record),
+        if self.write && !missing.is_empty() {
+            match engine::build(engine, &keeping(request, &missing), reporter) {
+                Ok(made) => record = made,
                 // The registry's refusal is no reason not to build.
                 Err(failure) if failure.kind() == Kind::Engine => {
                     shell.warn(format!("{repository} does not take compiled dependencies: {failure}"));
-                    None
                 }
                 Err(failure) => return Err(failure),
             }
-        } else {
-            None
-        };
+        }
         for one in &mut groups {
-            let made = record.as_ref().and_then(|record| record.targets.get(&image_target(one))?.digest.clone());
+            let made = record.targets.get(&image_target(one)).and_then(|result| result.digest.clone());
             let (verb, what) = match (&one.kept, &made) {
                 (Kept::These(_), _) => ("Found", format!("compiled dependencies: {}", one.reference)),
                 (_, Some(_)) => ("Kept", format!("compiled dependencies: {}", one.reference)),
@@ -93,36 +93,36 @@ impl Caching {
         }
         Ok(record)
     }
+}
 
-    fn look_up(
-        &self,
-        engine: &Engine,
-        subject: &Subject<'_>,
-        repository: &str,
-        request: &Request,
-    ) -> Result<Vec<Dependencies>> {
-        let platforms = match request.targets.values().next() {
-            Some(target) if !target.platforms.is_empty() => target.platforms.clone(),
-            _ => vec![engine::platform(engine, request.builder.as_deref())?],
+fn look_up(
+    (engine, subject): (&Engine, &Subject<'_>),
+    repository: &str,
+    request: &Request,
+) -> Result<Vec<Dependencies>> {
+    let like = request.targets.values().next().cloned().unwrap_or_default();
+    let platforms = match like.platforms.as_slice() {
+        [] => vec![engine::platform(engine, request.builder.as_deref())?],
+        platforms => platforms.to_vec(),
+    };
+    let mut groups: Vec<usize> = subject.images.iter().map(|image| image.group).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let features = subject.session.flags.features(&subject.session.settings);
+    let look_up = |group| {
+        let inputs = Inputs {
+            workspace: &subject.session.workspace,
+            plan: subject.plan,
+            features: &features,
+            group,
+            profile: subject.profile,
+            platforms: &platforms,
+            namespace: like.args.get(NAMESPACE).map(String::as_str),
+            base: None,
         };
-        let mut groups: Vec<usize> = subject.images.iter().map(|image| image.group).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        let features = subject.session.flags.features(&subject.session.settings);
-        let look_up = |group| {
-            let inputs = Inputs {
-                workspace: &subject.session.workspace,
-                plan: subject.plan,
-                features: &features,
-                group,
-                profile: subject.profile,
-                platforms: &platforms,
-                base: None,
-            };
-            cache::look_up(engine, request.builder.as_deref(), repository, &inputs)
-        };
-        groups.into_iter().map(look_up).collect()
-    }
+        cache::look_up(engine, request.builder.as_deref(), repository, &inputs)
+    };
+    groups.into_iter().map(look_up).collect()
 }
 
 fn image_target(one: &Dependencies) -> String {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use camino::Utf8Path;
+use cargo_dockerize::engine::record::BuildRecord;
 use cargo_dockerize::engine::{self, Engine, Reporter, Request, Style};
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::image::{Layout, verify};
@@ -40,12 +41,12 @@ pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
         shell.status("Building", format!("{} for {} with buildx {}", names.join(", "), profile.name, engine.buildx));
     }
     let mut reporter = Reporter::new(style(shell), totals(&plan));
-    let before = match files.ours {
-        true => caching.dependencies((&engine, &subject), &mut request, &mut reporter, shell)?,
-        false => None,
-    };
-    let build = engine::build(&engine, &request, &mut reporter)?;
-    let build = before.map_or(build.clone(), |before| before.then(build));
+    let mut build = BuildRecord::default();
+    // A Dockerfile that has been edited need not have our stages.
+    if files.ours {
+        build = caching.dependencies((&engine, &subject), &mut request, &mut reporter, shell)?;
+    }
+    let build = build.then(engine::build(&engine, &request, &mut reporter)?);
     let last = Last::read(&scratch);
     let mut report = Report {
         schema: measure::SCHEMA,

@@ -29,6 +29,13 @@ pub fn request(
     if plan.git.revision.is_some() {
         arguments.extend(revision.clone());
     }
+    for argument in &args.build_arg {
+        let (name, value) = match argument.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            None => (argument.as_str(), std::env::var(argument).unwrap_or_default()),
+        };
+        arguments.insert(name.to_owned(), value);
+    }
     // A label of the last step: it costs no step its cache.
     let label = revision.get("GIT_REVISION").map(|id| ("org.opencontainers.image.revision".to_owned(), id.clone()));
     let provided = engine::gather(&plan.secrets)?;
