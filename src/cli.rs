@@ -141,8 +141,8 @@ pub struct Build {
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub platform: Vec<String>,
     /// A build argument, or a variable of the environment to take it from
-    #[arg(long, value_name = "NAME[=VALUE]")]
-    pub build_arg: Vec<String>,
+    #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
+    pub arguments: Vec<String>,
     /// Do not use the engine's cache
     #[arg(long)]
     pub no_cache: bool,

@@ -57,6 +57,7 @@ pub struct Command {
     pub cwd: Option<Utf8PathBuf>,
     /// What it is for, a lowercase fragment: `read the workspace's metadata`.
     pub why: String,
+    tidies: bool,
 }
 
 /// A value that is not printed.
@@ -99,7 +100,19 @@ impl Command {
             secret: Vec::new(),
             cwd: None,
             why: why.into(),
+            tidies: false,
         }
+    }
+
+    /// Runs it after an interrupt as well: it clears away what the interrupted left. A second one stops it.
+    #[must_use]
+    pub fn tidies(mut self) -> Self {
+        self.tidies = true;
+        self
+    }
+
+    fn interrupted(&self) -> bool {
+        INTERRUPTS.load(Ordering::SeqCst) > usize::from(self.tidies)
     }
 
     /// Adds one argument.
@@ -172,7 +185,7 @@ impl Command {
     /// # Errors
     /// The program cannot be started, or the user interrupted; then the child was asked to stop and has ended.
     pub fn stream(&self, mut on_line: impl FnMut(Stream, &str)) -> Result<ExitStatus> {
-        if interrupted() {
+        if self.interrupted() {
             return Err(interruption());
         }
         let mut child = Running(self.spawn()?);
@@ -191,7 +204,7 @@ impl Command {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if interrupted() {
+            if self.interrupted() {
                 let since = *asked.get_or_insert_with(|| {
                     child.ask_to_stop();
                     Instant::now()
@@ -202,7 +215,7 @@ impl Command {
                 }
             }
         }
-        if interrupted() {
+        if self.interrupted() {
             drop(child);
             return Err(interruption());
         }

@@ -18,6 +18,7 @@ pub use bake::{Request, Target};
 pub use probe::{Engine, platform, probe};
 pub(crate) use progress::instruction;
 pub use progress::{Reporter, Style};
+pub(crate) use rawjson::compiling;
 pub use rawjson::{Event, Recorder};
 pub use secrets::{Provided, gather};
 

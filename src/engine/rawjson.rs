@@ -196,7 +196,7 @@ fn stage(name: &str) -> Option<String> {
 }
 
 /// `ring 0.17.14` in `   Compiling ring v0.17.14`; a crate of the workspace's own keeps its folder's mark: `api 1.4.0 *`.
-fn compiling(line: &str) -> Option<String> {
+pub(crate) fn compiling(line: &str) -> Option<String> {
     let mut words = line.trim_start().strip_prefix("Compiling ")?.split(' ');
     let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
     let own = words.next().is_some_and(|place| place.starts_with("(/"));

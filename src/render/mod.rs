@@ -1,8 +1,10 @@
 //! Pure: a plan in, files out. Templates hold no policy: loops, and `if` on a field of the plan; undefined is an error.
 
 mod filters;
+mod peers;
 
 pub use filters::tag;
+pub use peers::{PEERS, Peer};
 
 use std::collections::BTreeMap;
 
@@ -31,6 +33,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("dockerfile/target.sh", include_str!("../../templates/dockerfile/target.sh")),
     ("dockerignore.j2", include_str!("../../templates/dockerignore.j2")),
     ("docker-bake.hcl.j2", include_str!("../../templates/docker-bake.hcl.j2")),
+    ("peers/cargo-chef.Dockerfile.j2", include_str!("../../templates/peers/cargo-chef.Dockerfile.j2")),
+    ("peers/docker-init.Dockerfile.j2", include_str!("../../templates/peers/docker-init.Dockerfile.j2")),
+    ("peers/naive.Dockerfile.j2", include_str!("../../templates/peers/naive.Dockerfile.j2")),
+    ("peers/packages.j2", include_str!("../../templates/peers/packages.j2")),
 ];
 
 #[derive(Serialize)]

@@ -68,7 +68,7 @@ pub struct Contender {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// No cache at all; base images and the distribution's packages are there.
+    /// No cache at all; base images are there.
     Cold,
     /// Nothing.
     Unchanged,

@@ -120,6 +120,8 @@ pub struct Binary {
     pub name: String,
     /// `required-features`.
     pub required_features: Vec<String>,
+    /// Its first source, absolute.
+    pub path: Utf8PathBuf,
 }
 
 impl Workspace {
@@ -215,6 +217,16 @@ impl Workspace {
         graph::resolve(&self.graph, members, features, triple)
     }
 
+    /// The first source of the library that most members use among those that this one's build compiles; none: it uses none.
+    pub fn shared(&self, member: &Member, features: &Features, triple: &str) -> Result<Option<Utf8PathBuf>> {
+        let graph = self.graph(member, features, triple)?;
+        let own = self.graph.workspace().iter().filter(|package| package.name() != member.name);
+        let used = own.filter(|package| !graph.find(package.name()).is_empty());
+        let most = used.max_by_key(|package| (package.reverse_direct_links().count(), package.name()));
+        let library = most.and_then(|package| package.build_target(&guppy::graph::BuildTargetId::Library));
+        Ok(library.map(|target| target.path().to_owned()))
+    }
+
     /// A line of a source, as shown to people: `src/main.rs:14`.
     pub fn place(&self, file: &Utf8Path, line: usize) -> String {
         format!("{}:{line}", self.relative(file))
@@ -250,9 +262,11 @@ fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
     let binaries = package
         .build_targets()
         .filter_map(|target| match target.id() {
-            guppy::graph::BuildTargetId::Binary(name) => {
-                Some(Binary { name: name.to_owned(), required_features: target.required_features().to_vec() })
-            }
+            guppy::graph::BuildTargetId::Binary(name) => Some(Binary {
+                name: name.to_owned(),
+                required_features: target.required_features().to_vec(),
+                path: target.path().to_owned(),
+            }),
             _ => None,
         })
         .collect();

@@ -29,7 +29,7 @@ pub fn request(
     if plan.git.revision.is_some() {
         arguments.extend(revision.clone());
     }
-    for argument in &args.build_arg {
+    for argument in &args.arguments {
         let (name, value) = match argument.split_once('=') {
             Some((name, value)) => (name, value.to_owned()),
             None => (argument.as_str(), std::env::var(argument).unwrap_or_default()),
