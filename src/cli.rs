@@ -1,5 +1,7 @@
 //! The command line: cargo's own flags with their own meaning, and ours.
 
+pub mod builder;
+
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -67,6 +69,8 @@ pub enum Command {
     /// Build the images with Docker's buildx, check them and measure them
     #[command(visible_alias = "b")]
     Build(Box<Build>),
+    /// Make a builder of buildx, or see what one can do
+    Builder(builder::Builder),
     /// Print completions for a shell
     Completions(Completions),
 }

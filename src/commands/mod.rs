@@ -1,6 +1,7 @@
 //! The commands: each reads the workspace, asks the library's modules in their order, and says what happened.
 
 mod build;
+mod builder;
 mod completions;
 mod generate;
 mod init;
@@ -22,6 +23,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Plan(args) => plan::run(&args, &cli.common),
         Command::Generate(args) => generate::run(&args, &cli.common, shell),
         Command::Build(args) => build::run(&args, &cli.common, shell),
+        Command::Builder(args) => builder::run(&args, shell),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -1,6 +1,7 @@
 //! Executes a plan: drives the user's Docker through buildx, and records what happened.
 
 mod bake;
+pub mod builder;
 mod explain;
 mod probe;
 mod progress;

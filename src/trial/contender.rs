@@ -146,7 +146,7 @@ impl Entrant {
             Enters::Cargo => floor::build(setup, &self.tree, ask),
         };
         match built {
-            Ok(build) => Ok(Outcome::Built(Build { seconds: start.elapsed().as_secs_f64(), ..build })),
+            Ok(account) => Ok(Outcome::Built(Build { seconds: start.elapsed().as_secs_f64(), ..account })),
             Err(failure) if failure.kind() == Kind::Interrupted => Err(failure),
             Err(failure) => Ok(Outcome::Failed { why: failure.to_string() }),
         }

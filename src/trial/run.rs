@@ -166,8 +166,9 @@ impl Estimate {
             Outcome::Built(Build { seconds, .. }) => *seconds,
             _ => 0.0,
         };
-        let one = self.builds.iter_mut().find(|one| one.0 == scenario && one.1 == contender);
-        one.into_iter().for_each(|one| one.2 = Some(seconds));
+        if let Some(one) = self.builds.iter_mut().find(|one| one.0 == scenario && one.1 == contender) {
+            one.2 = Some(seconds);
+        }
     }
 
     /// Builds that are done, of so many, and seconds that are left.
