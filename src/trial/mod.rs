@@ -6,6 +6,7 @@ mod contender;
 mod floor;
 pub mod model;
 mod records;
+pub mod report;
 mod run;
 mod tree;
 
