@@ -16,8 +16,11 @@ pub fn markdown(trial: &Trial, base: Option<&Trial>) -> String {
     let comparison = comparison.as_ref();
     let mut text = headline(trial, comparison);
     text.push_str(&builds(trial, comparison));
-    text.push_str(&newly_compiled(comparison));
-    text.push_str(&troubles(trial));
+    let remarks = newly_compiled(comparison) + &troubles(trial);
+    if !remarks.is_empty() {
+        text.push_str(&remarks);
+        text.push('\n');
+    }
     text.push_str(&image(trial, comparison));
     text.push_str(&details(trial, comparison));
     text
@@ -28,7 +31,7 @@ fn code(text: &str) -> String {
     let mut out = String::from("<code>");
     for c in line(text).chars() {
         // References to characters, not backslashes: these also hold in tables, and inside of formulas.
-        if c.is_alphanumeric() || " .,;:/+-=%()…–\u{fffd}".contains(c) {
+        if c.is_alphanumeric() || " .,;:/+-=%()'\"…–\u{fffd}".contains(c) {
             out.push(c);
         } else {
             let _ = write!(out, "&#{};", u32::from(c));
@@ -191,7 +194,7 @@ fn newly_compiled(comparison: Option<&Comparison>) -> String {
             let _ = writeln!(text, "- *{title}* compiles what it did not before: {}{more}", shown.join(", "));
         }
     }
-    if text.is_empty() { text } else { text + "\n" }
+    text
 }
 
 fn troubles(trial: &Trial) -> String {
@@ -201,7 +204,7 @@ fn troubles(trial: &Trial) -> String {
         let _ =
             writeln!(text, "- {} {word} (*{}*): {}", code(&trouble.contender), trouble.titles(), code(&trouble.why));
     }
-    if text.is_empty() { text } else { text + "\n" }
+    text
 }
 
 fn image(trial: &Trial, comparison: Option<&Comparison>) -> String {
@@ -238,11 +241,8 @@ fn other_images(trial: &Trial) -> String {
             Some(format!("{} {}", code(&contender.name), solid(&size(bytes))))
         })
         .collect();
-    if sizes.is_empty() {
-        String::new()
-    } else {
-        format!("\nCompressed, as it is pushed. Others: {}.\n", sizes.join(", "))
-    }
+    let others = if sizes.is_empty() { String::new() } else { format!(" Others: {}.", sizes.join(", ")) };
+    format!("\nSizes are compressed, as they are pushed.{others}\n")
 }
 
 fn details(trial: &Trial, comparison: Option<&Comparison>) -> String {

@@ -2,11 +2,12 @@
 
 mod budget;
 mod changes;
-//pub mod chart;
+mod chart;
 mod compare;
 mod facts;
+mod figures;
 mod file;
-//mod html;
+mod html;
 mod markdown;
 mod table;
 mod words;
@@ -14,9 +15,9 @@ mod words;
 pub use budget::{Budget, parse_percent, parse_size};
 pub use compare::{Comparison, LayerChange, Origin, ScenarioChange, Side, compare};
 pub use file::{json, read};
-//pub use html::html;
-//CFG
-//pub(crate)use html::TEMPLATE;
+#[cfg(test)]
+pub(crate) use html::TEMPLATE;
+pub use html::html;
 pub use markdown::markdown;
 pub use table::table;
 

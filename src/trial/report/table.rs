@@ -1,5 +1,6 @@
 //! The account in a terminal.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -111,9 +112,10 @@ fn remarks(trial: &Trial) -> String {
         let scenarios: Vec<&str> = scenarios.iter().map(|scenario| scenario.title()).collect();
         text.push_str(&entry(style, word, &format!("{contender}, {}: {why}", scenarios.join("; "))));
     }
+    let mut word = "changed";
     for scenario in trial.scenarios() {
         if let Some(change) = facts::change(trial, scenario) {
-            text.push_str(&entry(DIM, "changed", &format!("{}: {}", scenario.title(), line(change))));
+            text.push_str(&entry(DIM, std::mem::take(&mut word), &format!("{}: {}", scenario.title(), line(change))));
         }
     }
     for run in &trial.runs {
@@ -139,11 +141,10 @@ fn images(trial: &Trial) -> String {
             None => format!("{:>8}", "–"),
             Some((build, bytes)) => {
                 let share = own.filter(|_| i > 0).and_then(|own| ratio(as_f64(own), as_f64(bytes)));
-                let layers: Vec<String> = facts::layers(build)
-                    .iter()
-                    .rev()
-                    .map(|layer| format!("{} {}", line(&layer.name), size(layer.compressed)))
-                    .collect();
+                let mut layers = facts::layers(build);
+                layers.sort_by_key(|layer| Reverse(layer.compressed));
+                let layers: Vec<String> =
+                    layers.iter().map(|layer| format!("{} {}", line(&layer.name), size(layer.compressed))).collect();
                 format!("{:>8}  {:>4}  {}", size(bytes), share.unwrap_or_default(), layers.join(", "))
             }
         };
