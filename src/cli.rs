@@ -1,6 +1,7 @@
 //! The command line: cargo's own flags with their own meaning, and ours.
 
 pub mod builder;
+pub mod measure;
 
 use camino::Utf8PathBuf;
 use clap::builder::Styles;
@@ -69,6 +70,8 @@ pub enum Command {
     /// Build the images with Docker's buildx, check them and measure them
     #[command(visible_alias = "b")]
     Build(Box<Build>),
+    /// Build after each of a day's edits, beside other Dockerfiles, and say how long it took and what came of it
+    Measure(Box<measure::Measure>),
     /// Make a builder of buildx, or see what one can do
     Builder(builder::Builder),
     /// Print completions for a shell

@@ -5,6 +5,8 @@ mod builder;
 mod completions;
 mod generate;
 mod init;
+mod measure;
+mod pick;
 mod plan;
 
 use cargo_dockerize::config::{self, Settings};
@@ -23,6 +25,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Plan(args) => plan::run(&args, &cli.common),
         Command::Generate(args) => generate::run(&args, &cli.common, shell),
         Command::Build(args) => build::run(&args, &cli.common, shell),
+        Command::Measure(args) => measure::run(&args, &cli.common, shell),
         Command::Builder(args) => builder::run(&args, shell),
         Command::Completions(args) => completions::run(&args),
     }

@@ -126,8 +126,7 @@ fn unknown(name: &str) -> Failure {
 impl Entrant {
     /// Builds, and says what came of it. That it failed is a result; that the user interrupted is not.
     pub(super) fn build(&self, setup: &Setup<'_>, ask: Ask<'_>) -> Result<Outcome> {
-        let start = Instant::now();
-        let built = match &self.kind {
+        let outcome = match &self.kind {
             Enters::This => self.this(setup, ask),
             Enters::Peer(peer) => {
                 let text = peer.dockerfile(setup.plan, setup.image, setup.profile, ask.feature)?;
@@ -145,8 +144,8 @@ impl Entrant {
             }
             Enters::Cargo => floor::build(setup, &self.tree, ask),
         };
-        match built {
-            Ok(account) => Ok(Outcome::Built(Build { seconds: start.elapsed().as_secs_f64(), ..account })),
+        match outcome {
+            Ok(build) => Ok(Outcome::Built(build)),
             Err(failure) if failure.kind() == Kind::Interrupted => Err(failure),
             Err(failure) => Ok(Outcome::Failed { why: failure.to_string() }),
         }
@@ -188,13 +187,15 @@ impl Entrant {
         if !features.is_empty() {
             command = command.args(["--features".to_owned(), features.join(",")]);
         }
+        let start = Instant::now();
         let output = command.output()?;
+        let seconds = start.elapsed().as_secs_f64();
         if !output.status.success() {
             return Err(Failure::new(Kind::Build, last_words(&output.stderr)));
         }
         let report: Report = serde_json::from_str(&output.stdout)
             .map_err(|error| Failure::new(Kind::Internal, "the report cannot be read").caused_by(error))?;
-        let mut build = account(&report.build);
+        let mut build = Build { seconds, ..account(&report.build) };
         if let Some(image) = report.images.first() {
             let size = &image.size;
             build.size = Some(size.compressed + size.metadata);
@@ -278,7 +279,14 @@ fn account(record: &BuildRecord) -> Build {
         }
         compiled.extend(step.compiled.iter().filter(|krate| seen.insert((*krate).clone())).cloned());
     }
-    Build { stages, compiled, context: record.context_bytes, kept: record.target().kept, ..Build::default() }
+    Build {
+        seconds: record.seconds,
+        stages,
+        compiled,
+        context: record.context_bytes,
+        kept: record.target().kept,
+        ..Build::default()
+    }
 }
 
 /// A layer by its largest file.

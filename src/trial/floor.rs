@@ -66,18 +66,19 @@ pub(super) fn build(setup: &Setup<'_>, tree: &Tree, ask: Ask<'_>) -> Result<Buil
     let mut said = String::new();
     let mut compiled = Vec::new();
     let start = std::time::Instant::now();
-    let status = command.stream(|stream, line| {
+    let ended = command.stream(|stream, line| {
         if stream == Stream::Err {
             compiled.extend(engine::compiling(line));
             said.push_str(line);
             said.push('\n');
         }
     })?;
-    if !status.success() {
+    let seconds = start.elapsed().as_secs_f64();
+    if !ended.success() {
         return Err(Failure::new(Kind::Build, last_words(&said)));
     }
-    let stages = vec![Stage { name: "cargo".to_owned(), seconds: start.elapsed().as_secs_f64() }];
-    Ok(Build { stages, compiled, ..Build::default() })
+    let stages = vec![Stage { name: "cargo".to_owned(), seconds }];
+    Ok(Build { seconds, stages, compiled, ..Build::default() })
 }
 
 /// Takes away what a run has made on the engine.

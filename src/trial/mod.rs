@@ -4,14 +4,16 @@
 mod change;
 mod contender;
 mod floor;
+mod machine;
 pub mod model;
 mod records;
 pub mod report;
 mod run;
 mod tree;
 
-pub use change::{Choice, changes};
+pub use change::{Change, Changes, Choice, changes};
 pub use contender::{Entrant, Setup, enter};
+pub use machine::machine;
 pub use run::{Progress, run};
 pub use tree::Tree;
 

@@ -1,186 +1,211 @@
-//! Rebuilds of one application by this tool's Dockerfile, by cargo-chef's README, and by cargo alone in a container: the same
-//! edits to three copies of it, on the same engine, one after the other. A second run finds the dependencies of the first in
-//! the engine's cache.
+//! Rebuilds by this tool's Dockerfile, by cargo-chef's README and by cargo alone in a container, as `cargo dockerize measure`
+//! takes them: a published application, and a workspace of twelve members. What came of it goes into `docs/benchmarks.md`.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::corpus::{application, peers};
+use crate::corpus::application;
 use crate::{lab, root};
 
-/// The application, the dependency that is bumped, the version before that, and the program's first file.
-const SUBJECT: [&str; 4] = ["miniserve", "bytesize", "2.3.0", "src/main.rs"];
+/// The application and the dependency that is bumped.
+const SUBJECT: [&str; 2] = ["miniserve", "bytesize"];
 
-const CONTENDERS: [Contender; 3] = [
-    Contender { name: "cargo dockerize", build: ours },
-    Contender { name: "cargo-chef's README", build: chef },
-    Contender { name: "cargo alone", build: alone },
+const MEMBERS: usize = 12;
+
+/// What is promised: scenario, of which subject, and at most which part of cargo-chef's README's time and of cargo's, with
+/// seconds besides; or so many seconds in all.
+struct Promise {
+    scenario: &'static str,
+    title: &'static str,
+    members: bool,
+    chef: Option<f64>,
+    cargo: Option<(f64, f64)>,
+    seconds: Option<f64>,
+}
+
+const PROMISES: [Promise; 7] = [
+    promise("bump", "one dependency bumped", Some(0.38), Some((1.2, 0.0))),
+    promise("leaf", "one line in the program", Some(1.0), Some((1.05, 1.0))),
+    Promise { members: true, ..promise("shared", "one line in one of twelve members", Some(0.5), Some((1.1, 1.0))) },
+    Promise { seconds: Some(1.0), ..promise("unchanged", "nothing changed", None, None) },
+    promise("cold", "cold, no cache at all", Some(1.0), Some((1.15, 0.0))),
+    promise("fresh", "fresh machine, remote cache, same dependencies", Some(1.0), None),
+    promise("fresh-bump", "fresh machine, remote cache, one bump", Some(0.5), None),
 ];
 
-struct Contender {
-    name: &'static str,
-    build: fn(&Bench, &Path, bool) -> Result<()>,
+const fn promise(scenario: &'static str, title: &'static str, chef: Option<f64>, cargo: Option<(f64, f64)>) -> Promise {
+    Promise { scenario, title, members: false, chef, cargo, seconds: None }
 }
 
-struct Bench {
-    sh: Shell,
-    tool: PathBuf,
-    /// The program's name.
-    binary: String,
-    /// Arguments of cargo's, as the plan has them.
-    cargo_args: Vec<String>,
-}
-
-/// On other applications: PACKAGE CRATE VERSION MAIN.
+/// `bench rebuilds [PACKAGE CRATE]`: other applications are measured and not written down.
 pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
-    let [package, dependency, before, main] = match arguments {
+    let [package, dependency] = match arguments {
         [] => SUBJECT,
-        _ => arguments.try_into().context("PACKAGE CRATE VERSION MAIN, or nothing, is understood")?,
+        _ => arguments.try_into().context("PACKAGE CRATE, or nothing, is understood")?,
     };
     let engine = lab::up(sh)?;
     engine.enter(sh);
+    let registry = lab::registry()?.context("no registry answers, and fresh machines have nothing else")?;
     cmd!(sh, "cargo build --quiet --release --package cargo-dockerize").run()?;
     let tool = root().join("target/release/cargo-dockerize");
+    let bench = Bench { sh, tool: &tool, engine: &engine, registry: &registry };
+
     let (sources, version) = application::take(sh, package)?;
-    let folders: Vec<PathBuf> = (1..=CONTENDERS.len()).map(|number| scratch().join(number.to_string())).collect();
-    for folder in &folders {
-        sh.remove_path(folder)?;
-        sh.create_dir(scratch())?;
+    let application = bench.measure(&sources, package, &["--bump", dependency])?;
+    if !arguments.is_empty() {
+        return Ok(());
+    }
+    let members = members(sh)?;
+    let members = bench.measure(&members, "members", &["--scenario", "cold,unchanged,leaf,shared"])?;
+    let text = page((package, &version), &application, &members)?;
+    sh.write_file(root().join("docs/benchmarks.md"), text)?;
+    Ok(())
+}
+
+struct Bench<'a> {
+    sh: &'a Shell,
+    tool: &'a Path,
+    engine: &'a lab::Engine,
+    registry: &'a str,
+}
+
+impl Bench<'_> {
+    /// Measures a copy of a tree, and reads the account.
+    fn measure(&self, sources: &Path, name: &str, options: &[&str]) -> Result<Value> {
+        let Self { sh, tool, .. } = self;
+        let folder = application::scratch().join("rebuilds").join(name);
+        sh.remove_path(&folder)?;
+        sh.create_dir(application::scratch().join("rebuilds"))?;
         cmd!(sh, "cp --recursive {sources} {folder}").quiet().run()?;
-    }
-    let dir = sh.push_dir(&folders[0]);
-    let syntax = engine.syntax();
-    cmd!(sh, "{tool} dockerize init --quiet {syntax...}").quiet().run()?;
-    let plan: serde_json::Value =
-        serde_json::from_str(&cmd!(sh, "{tool} dockerize plan --format json").quiet().read()?)?;
-    engine.tag(&application::versions(&plan))?;
-    let words = plan["groups"][0]["cargo-args"].as_array().context("the plan has no group")?;
-    let cargo_args = words.iter().filter_map(|word| word.as_str()).map(str::to_owned).collect();
-    cmd!(sh, "docker buildx build --quiet --load --target chef --tag {FLOOR} .").quiet().ignore_stdout().run()?;
-    empty(sh, &folders[0])?;
-    drop(dir);
-    peers::full(sh)?;
-    let listed = application::list()?.into_iter().find(|one| one.package == package);
-    let binary = listed.context("the application is not in the list")?.binary().to_owned();
-    let bench = Bench { sh: sh.clone(), tool, binary, cargo_args };
-
-    let lock = sh.read_file(folders[0].join("Cargo.lock"))?;
-    let each = |what: &dyn Fn(&Path) -> Result<()>| folders.iter().try_for_each(|folder| what(folder));
-    let mut rows = Vec::new();
-    // Not what this engine has built before, or it would build nothing.
-    let salt = format!("// {:?}\n", std::time::SystemTime::now());
-    each(&|folder| {
-        let main = folder.join(main);
-        sh.write_file(&main, sh.read_file(&main)? + &salt)?;
-        let _dir = sh.push_dir(folder);
-        Ok(cmd!(sh, "cargo update --quiet --package {dependency} --precise {before}").quiet().run()?)
-    })?;
-    rows.push(("cold, without any cache", bench.round(&folders, true)?));
-    each(&|folder| Ok(sh.write_file(folder.join("Cargo.lock"), &lock)?))?;
-    rows.push(("one dependency bumped", bench.round(&folders, false)?));
-    each(&|folder| {
-        let main = folder.join(main);
-        let text = sh.read_file(&main)?;
-        ensure!(text.contains("fn main() "), "the application's main is another one");
-        Ok(sh.write_file(&main, text.replace("fn main() ", "// An edit.\nfn main() "))?)
-    })?;
-    rows.push(("one line in the program", bench.round(&folders, false)?));
-    rows.push(("nothing changed", bench.round(&folders, false)?));
-
-    println!("{package} {version}, {dependency} bumped from {before}\n");
-    let names: Vec<&str> = CONTENDERS.iter().map(|contender| contender.name).collect();
-    println!("| scenario | {} | ratio to the second | to the third |\n|---|--:|--:|--:|--:|--:|", names.join(" | "));
-    for (scenario, seconds) in rows {
-        let [ours, chef, alone] = seconds[..] else { continue };
-        println!(
-            "| {scenario} | {ours:.1} s | {chef:.1} s | {alone:.1} s | {:.2} | {:.2} |",
-            ours / chef,
-            ours / alone
-        );
-    }
-    Ok(())
-}
-
-const FLOOR: &str = "dockerize-bench-floor:1";
-
-fn scratch() -> PathBuf {
-    application::scratch().join("rebuilds")
-}
-
-impl Bench {
-    /// The seconds of each contender.
-    fn round(&self, folders: &[PathBuf], cold: bool) -> Result<Vec<f64>> {
-        let mut seconds = Vec::new();
-        for (contender, folder) in CONTENDERS.iter().zip(folders) {
-            let _dir = self.sh.push_dir(folder);
-            let start = Instant::now();
-            (contender.build)(self, folder, cold)?;
-            seconds.push(start.elapsed().as_secs_f64());
-            eprintln!("rebuilds: {} in {:.1} s", contender.name, start.elapsed().as_secs_f64());
-        }
-        Ok(seconds)
+        let _dir = sh.push_dir(&folder);
+        let syntax = self.engine.syntax();
+        cmd!(sh, "{tool} dockerize init --quiet {syntax...}").quiet().run()?;
+        let plan: Value = serde_json::from_str(&cmd!(sh, "{tool} dockerize plan --format json").quiet().read()?)?;
+        self.engine.tag(&application::versions(&plan))?;
+        let cache = format!("registry={}/dockerize-bench/{name}", self.registry);
+        let account = root().join(format!("target/bench-{name}.json"));
+        let page = account.with_extension("html");
+        cmd!(sh, "{tool} dockerize measure --against cargo-chef,cargo --cache {cache} --write {account} --write {page} {options...}")
+            .run()?;
+        Ok(serde_json::from_str(&sh.read_file(account)?)?)
     }
 }
 
-fn ours(bench: &Bench, _: &Path, cold: bool) -> Result<()> {
-    let (sh, tool) = (&bench.sh, &bench.tool);
-    let no_cache = cold.then_some("--no-cache");
-    cmd!(sh, "{tool} dockerize build --quiet {no_cache...}").quiet().ignore_stdout().run()?;
-    Ok(())
-}
-
-fn chef(bench: &Bench, folder: &Path, cold: bool) -> Result<()> {
-    let sh = &bench.sh;
-    let no_cache = cold.then_some("--no-cache");
-    let dockerfile = scratch().join("peer.Dockerfile");
-    sh.write_file(&dockerfile, peers::chef(&bench.binary))?;
-    cmd!(sh, "docker buildx build --quiet --load --provenance=false {no_cache...} --file {dockerfile} {folder}")
-        .quiet()
-        .ignore_stdout()
-        .run()?;
-    Ok(())
-}
-
-/// In the stage that our own build compiles in, with everything on volumes.
-fn alone(bench: &Bench, folder: &Path, cold: bool) -> Result<()> {
-    let (sh, args) = (&bench.sh, &bench.cargo_args);
-    let volumes = ["dockerize-bench-target", "dockerize-bench-registry"];
-    if cold {
-        cmd!(sh, "docker volume rm --force {volumes...}").quiet().ignore_stdout().run()?;
+/// A workspace whose program uses eleven libraries, none of which uses another.
+fn members(sh: &Shell) -> Result<PathBuf> {
+    let folder = application::scratch().join("src/members");
+    sh.remove_path(&folder)?;
+    let names: Vec<String> = (1..MEMBERS).map(|number| format!("part{number:02}")).collect();
+    let mut manifest = String::from("[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\nexclude = [\"target\"]\n");
+    manifest +=
+        "\n[workspace.dependencies]\nserde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\n";
+    sh.write_file(folder.join("Cargo.toml"), manifest)?;
+    let package = |name: &str, dependencies: &str| {
+        format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\nserde.workspace = true\nserde_json.workspace = true\n{dependencies}"
+        )
+    };
+    for name in &names {
+        sh.write_file(folder.join(name).join("Cargo.toml"), package(name, ""))?;
+        sh.write_file(folder.join(name).join("src/lib.rs"), library()?)?;
     }
-    let [target, registry] = volumes;
-    let mounts = [
-        format!("--volume={}:/app", folder.display()),
-        format!("--volume={target}:/app/target"),
-        format!("--volume={registry}:/usr/local/cargo/registry"),
-    ];
-    cmd!(sh, "docker run --rm --network host {mounts...} {FLOOR} cargo build --locked --quiet --release {args...}")
-        .quiet()
-        .run()?;
-    Ok(())
-}
-
-/// Empties the cache mounts that our own Dockerfile names.
-fn empty(sh: &Shell, folder: &Path) -> Result<()> {
-    let text = sh.read_file(folder.join("Dockerfile"))?;
-    let mut mounts: Vec<String> = text
-        .split_whitespace()
-        .filter(|word| word.starts_with("--mount=type=cache"))
-        .map(|mount| {
-            mount.replace("$CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl").replace("$CARGO_PROFILE", "release")
-        })
-        .collect();
-    mounts.sort();
-    mounts.dedup();
-    let dockerfile = format!(
-        "FROM {FLOOR}\nRUN {} find /app/target /usr/local/cargo/registry /usr/local/cargo/git -mindepth 1 -delete\n",
-        mounts.join(" ")
+    let (mut dependencies, mut calls) = (String::new(), String::new());
+    for name in &names {
+        writeln!(dependencies, "{name} = {{ path = \"../{name}\" }}")?;
+        writeln!(calls, "    total += {name}::sum(&text);")?;
+    }
+    sh.write_file(folder.join("app/Cargo.toml"), package("app", &dependencies))?;
+    let main = format!(
+        "fn main() {{\n    let text = std::env::args().nth(1).unwrap_or_default();\n    let mut total = 0;\n{calls}    println!(\"{{total}}\");\n}}\n"
     );
-    let file = scratch().join("empty.Dockerfile");
-    sh.write_file(&file, dockerfile)?;
-    cmd!(sh, "docker buildx build --quiet --no-cache --file {file} {folder}").quiet().ignore_stdout().run()?;
-    Ok(())
+    sh.write_file(folder.join("app/src/main.rs"), main)?;
+    let _dir = sh.push_dir(&folder);
+    cmd!(sh, "cargo generate-lockfile --quiet").run()?;
+    Ok(folder)
+}
+
+/// As much code as a module of records has that go over a network.
+fn library() -> Result<String> {
+    let mut text = String::from("use serde::{Deserialize, Serialize};\n");
+    for number in 0..40 {
+        write!(
+            text,
+            "\n#[derive(Debug, Clone, Default, Serialize, Deserialize)]\n#[serde(default)]\npub struct Record{number} {{\n    \
+             pub id: u64,\n    pub name: String,\n    pub tags: Vec<String>,\n    pub notes: Option<String>,\n}}\n"
+        )?;
+    }
+    text += "\n/// Sums what parses.\npub fn sum(text: &str) -> u64 {\n    let mut total = 0;\n";
+    for number in 0..40 {
+        writeln!(text, "    total += serde_json::from_str::<Record{number}>(text).map_or(0, |record| record.id);")?;
+    }
+    Ok(text + "    total\n}\n")
+}
+
+/// One build of one contender, where it was built.
+fn build<'a>(account: &'a Value, scenario: &str, contender: &str) -> Option<&'a Value> {
+    let runs = account["runs"].as_array()?;
+    let run = runs.iter().find(|run| run["scenario"] == scenario && run["contender"] == contender)?;
+    (run["outcome"]["is"] == "built").then_some(&run["outcome"])
+}
+
+fn seconds(account: &Value, scenario: &str, contender: &str) -> Option<f64> {
+    build(account, scenario, contender)?["seconds"].as_f64()
+}
+
+fn page((package, version): (&str, &str), application: &Value, members: &Value) -> Result<String> {
+    let machine = &application["machine"];
+    let began = application["began"].as_str().unwrap_or_default();
+    let mut text = format!(
+        "# Benchmarks\n\n`cargo xtask bench rebuilds` measures these with `cargo dockerize measure`, one after the other on one engine, and \
+         writes this page. Each contender has a copy of the tree, cache mounts and layers of its own. Ratios are what counts: seconds \
+         are of a small machine.\n\n\
+         {package} {version} ({} crates), and a workspace of twelve members that the bench makes. {}, {} cores, {:.0} GB; Docker {}, \
+         buildx {}, {}; cargo-dockerize {}; {}.\n\n",
+        application["packages"],
+        machine["platform"].as_str().unwrap_or_default(),
+        machine["cpus"],
+        machine["memory"].as_f64().unwrap_or_default() / 1e9,
+        machine["engine"].as_str().unwrap_or_default(),
+        machine["buildx"].as_str().unwrap_or_default(),
+        machine["toolchain"].as_str().unwrap_or_default(),
+        application["version"].as_str().unwrap_or_default(),
+        began.split('T').next().unwrap_or_default(),
+    );
+    text += "| scenario | this | cargo-chef's README | cargo alone | against cargo-chef | against cargo |\n|---|--:|--:|--:|--:|--:|\n";
+    for promise in &PROMISES {
+        let account = if promise.members { members } else { application };
+        text += &row(promise, account)?;
+    }
+    text += "\nBold is what is not reached.\n";
+    Ok(text)
+}
+
+fn row(promise: &Promise, account: &Value) -> Result<String> {
+    let this = seconds(account, promise.scenario, "this").context("our own build is missing")?;
+    let other = |contender| seconds(account, promise.scenario, contender);
+    let shown = |seconds: Option<f64>| seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.1} s"));
+    let judged = |reached: bool, text: String| if reached { text } else { format!("**{text}**") };
+    let chef = match (promise.chef, other("cargo-chef")) {
+        (Some(most), Some(seconds)) => {
+            judged(this <= most * seconds, format!("{:.2} (at most {most})", this / seconds))
+        }
+        _ => String::new(),
+    };
+    let cargo = match (promise.cargo, other("cargo")) {
+        (Some((most, more)), Some(seconds)) => {
+            let plus = if more > 0.0 { format!(" + {more} s") } else { String::new() };
+            judged(this <= most * seconds + more, format!("{:.2} (at most {most}{plus})", this / seconds))
+        }
+        _ => String::new(),
+    };
+    let own = match promise.seconds {
+        Some(most) => judged(this <= most, format!("{this:.1} s (at most {most} s)")),
+        None => format!("{this:.1} s"),
+    };
+    let (chef_seconds, cargo_seconds) = (shown(other("cargo-chef")), shown(other("cargo")));
+    Ok(format!("| {} | {own} | {chef_seconds} | {cargo_seconds} | {chef} | {cargo} |\n", promise.title))
 }

@@ -16,7 +16,7 @@ use cargo_dockerize::measure::{self, ImageReport, Last, Report, Size};
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::{Image, Profile};
 
-use super::Session;
+use super::{Session, pick};
 use crate::cli::{Build, Common, Format};
 use crate::ui::{self, Shell};
 use cached::Caching;
@@ -24,8 +24,8 @@ use cached::Caching;
 pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
     let session = Session::open(common)?;
     let plan = session.plan()?;
-    let profile = profile(&plan, &args.profile)?;
-    let images = images(&plan, args)?;
+    let profile = pick::profile(&plan, &args.profile)?;
+    let images = pick::images(&plan, &args.bin, &args.package)?;
     let scratch = session.workspace.target_dir.join("dockerize");
     let files = files::files(&session, &plan, &scratch, (common, args), shell)?;
     let subject = Subject { session: &session, plan: &plan, profile, images: &images };
@@ -84,39 +84,6 @@ fn show(report: &Report, format: Format) -> Result<()> {
             ui::print(&(json + "\n"))
         }
     }
-}
-
-/// What was asked for, and the nearest thing that is there where it is not.
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Failure {
-    let names = known.clone().collect::<Vec<_>>().join(", ");
-    let failure = Failure::new(Kind::Usage, format!("there is no {what} `{name}`"));
-    match cargo_dockerize::config::nearest(name, known) {
-        Some(near) => failure.help(format!("did you mean `{near}`? There is {names}")),
-        None => failure.help(format!("there is {names}")),
-    }
-}
-
-fn profile<'a>(plan: &'a Plan, name: &str) -> Result<&'a Profile> {
-    plan.profile(name)
-        .ok_or_else(|| unknown("profile", name, plan.profiles.iter().map(|profile| profile.name.as_str())))
-}
-
-fn images<'a>(plan: &'a Plan, args: &Build) -> Result<Vec<&'a Image>> {
-    for bin in &args.bin {
-        plan.image(bin).ok_or_else(|| unknown("binary", bin, plan.images.iter().map(|image| image.name.as_str())))?;
-    }
-    for package in &args.package {
-        if plan.images.iter().all(|image| image.package != *package) {
-            return Err(unknown(
-                "package with an image",
-                package,
-                plan.images.iter().map(|image| image.package.as_str()),
-            ));
-        }
-    }
-    let all = args.bin.is_empty() && args.package.is_empty();
-    let wanted = |image: &&Image| all || args.bin.contains(&image.name) || args.package.contains(&image.package);
-    Ok(plan.images.iter().filter(wanted).collect())
 }
 
 fn dry_run(request: &Request) -> Result<()> {

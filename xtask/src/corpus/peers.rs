@@ -29,13 +29,8 @@ impl Shape {
     }
 }
 
-/// The Dockerfile of cargo-chef's README for this binary.
-pub fn chef(binary: &str) -> String {
-    SHAPES[1].of(binary)
-}
-
 /// Makes the image of cargo-chef with the headers that Docker's official images bring.
-pub fn full(sh: &Shell) -> Result<()> {
+fn full(sh: &Shell) -> Result<()> {
     let full = application::scratch().join("full");
     sh.write_file(full.join("Dockerfile"), include_str!("peers/full.Dockerfile"))?;
     cmd!(sh, "docker buildx build --quiet --load --tag {FULL} {full}").quiet().ignore_stdout().run()?;
