@@ -11,8 +11,8 @@ use colorchoice_clap::Color;
 /// Small, safe container images for any Cargo workspace
 ///
 /// Exit codes: 0 done; 1 generated files are out of date (--check, --locked); 2 usage; 3 the workspace cannot be used as
-/// it is; 4 a file that would be written is somebody's own, or cannot be written; 5 no usable engine; 6 a build step
-/// failed; 7 the image is not what the plan promised; 130 interrupted.
+/// it is; 4 a file that would be written is somebody's own, or cannot be written; 5 no usable engine, or a registry that
+/// refuses; 6 a build step failed; 7 the image is not what the plan promised, or over its budget; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "cargo dockerize", bin_name = "cargo dockerize", version, styles = STYLES, max_term_width = 100)]
 pub struct Cli {

@@ -277,7 +277,10 @@ fn account(record: &BuildRecord) -> Build {
             Some(stage) => stage.seconds += step.seconds,
             None => stages.push(Stage { name: name.to_owned(), seconds: step.seconds }),
         }
-        compiled.extend(step.compiled.iter().filter(|krate| seen.insert((*krate).clone())).cloned());
+        // cargo-chef's placeholders stand in for the workspace's own crates, and are none.
+        let cook = step.name.contains("cargo chef cook");
+        let crates = step.compiled.iter().filter(|krate| !(cook && krate.ends_with(" 0.0.1 *")));
+        compiled.extend(crates.filter(|krate| seen.insert((*krate).clone())).cloned());
     }
     Build {
         seconds: record.seconds,

@@ -8,6 +8,9 @@ use crate::engine::Engine;
 use crate::exec::Command;
 use crate::failure::{Failure, Kind, Result};
 
+/// How many are taken away in one go: each one asks the builder to go through all that it has.
+const AT_ONCE: usize = 100;
+
 /// The records that a builder had before.
 #[derive(Debug)]
 pub(super) struct Records {
@@ -34,9 +37,10 @@ impl Records {
             if since.is_empty() {
                 break;
             }
-            for id in since {
+            for some in since.chunks(AT_ONCE) {
                 let prune = command(engine, "forget what a run has built", "prune", builder);
-                prune.args(["--all", "--force", "--filter"]).arg(format!("id={id}")).tidies().output()?;
+                let filter = format!("id~=^({})$", some.join("|"));
+                prune.args(["--all", "--force", "--filter"]).arg(filter).tidies().output()?;
             }
         }
         Ok(())

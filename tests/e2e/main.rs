@@ -8,6 +8,7 @@
 mod caching;
 mod example;
 mod git_https;
+mod measuring;
 mod private;
 mod rebuilds;
 mod shapes;
@@ -33,6 +34,7 @@ fn main() {
         ("caching: manifests, features and profiles", caching::manifests),
         ("caching: dependencies", caching::dependencies),
         ("caching: dependencies in a registry", caching::registry),
+        ("measure: a day's edits, and nothing of it stays", measuring::trial),
         ("the tests' profile fails with the tests' own words", rebuilds::tests_profile),
         ("a step that fails is explained", world::failing_step),
         ("glibc and musl side by side", world::glibc_and_musl),
