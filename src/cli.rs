@@ -1,6 +1,7 @@
 //! The command line: cargo's own flags with their own meaning, and ours.
 
 pub mod builder;
+pub mod cache;
 pub mod measure;
 
 use camino::Utf8PathBuf;
@@ -74,6 +75,8 @@ pub enum Command {
     Measure(Box<measure::Measure>),
     /// Make a builder of buildx, or see what one can do
     Builder(builder::Builder),
+    /// Say what is cached and how large it is, compile dependencies ahead, remove what a builder keeps
+    Cache(cache::Cache),
     /// Print completions for a shell
     Completions(Completions),
 }
@@ -144,6 +147,19 @@ pub struct Build {
     pub destination: Destination,
     #[command(flatten)]
     pub caching: Caching,
+    #[command(flatten)]
+    pub running: Running,
+    /// Print the commands, and run none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// For people, or for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// How the engine builds.
+#[derive(Debug, Args)]
+pub struct Running {
     /// Platforms to build for [default: the engine's own]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub platform: Vec<String>,
@@ -162,12 +178,6 @@ pub struct Build {
     /// The buildx builder
     #[arg(long, value_name = "NAME")]
     pub builder: Option<String>,
-    /// Print the commands, and run none
-    #[arg(long)]
-    pub dry_run: bool,
-    /// For people, or for programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
 }
 
 /// What is kept for other machines.

@@ -74,12 +74,24 @@ pub fn digest(engine: &Engine, builder: Option<&str>, reference: &str) -> Result
     struct Descriptor {
         digest: String,
     }
+    let said = ask(engine, builder, reference, &["--format", "{{json .Manifest}}"])?;
+    let manifest = said.ok().and_then(|text| serde_json::from_str::<Descriptor>(&text).ok());
+    Ok(manifest.map(|manifest| manifest.digest))
+}
+
+/// What `imagetools inspect` says of a reference, or its words where it says nothing.
+pub(super) fn ask(
+    engine: &Engine,
+    builder: Option<&str>,
+    reference: &str,
+    how: &[&str],
+) -> Result<std::result::Result<String, String>> {
     let mut command = Command::new(engine.docker.clone(), "ask a registry what it has").args(["buildx", "imagetools"]);
     if let Some(builder) = builder {
         command = command.args(["--builder", builder]);
     }
-    let output = command.args(["inspect", "--format", "{{json .Manifest}}", reference]).output()?;
-    Ok(serde_json::from_str::<Descriptor>(&output.stdout).ok().map(|manifest| manifest.digest))
+    let output = command.arg("inspect").args(how.iter().copied()).arg(reference).output()?;
+    Ok(if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) })
 }
 
 /// The digest of the toolchain image: a floating tag names other compilers on other days.

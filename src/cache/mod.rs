@@ -3,6 +3,8 @@
 
 mod dependencies;
 mod key;
+pub mod mounts;
+pub mod remote;
 mod spec;
 
 pub use dependencies::{Dependencies, Kept, digest, look_up};

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::failure::{Failure, Kind, Result};
+use crate::workspace::normal;
 
 /// What `--cache` and the metadata's `cache` take.
 pub const FORMS: &str = "registry=REF, local=DIR, gha, gitlab, s3=region=…,bucket=…, inline or none";
@@ -105,7 +106,8 @@ impl Cache {
                 })?;
                 registry(&format!("{image}/dockerize-cache"))
             }
-            Self::Local(folder) => Ok(Self::Local(root.join(folder))),
+            // `..` would hide from buildx's question that it leads out.
+            Self::Local(folder) => Ok(Self::Local(normal(&root.join(folder)))),
             other => Ok(other),
         }
     }
@@ -227,6 +229,15 @@ mod tests {
         }
         let secret = "s3=bucket=b,secret_access_key=hidden".parse::<Cache>().unwrap_err();
         assert!(!format!("{secret:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn a_folder_that_leads_out() {
+        let root = Utf8Path::new("/home/team/app");
+        let folder = |text: &str| cache(text).resolved(root).unwrap().folder().unwrap().to_owned();
+        assert_eq!(folder("local=../cache"), "/home/team/cache");
+        assert_eq!(folder("local=target/cache"), "/home/team/app/target/cache");
+        assert_eq!(folder("local=/cache"), "/cache");
     }
 
     #[test]

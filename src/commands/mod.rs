@@ -2,6 +2,7 @@
 
 mod build;
 mod builder;
+mod cache;
 mod completions;
 mod generate;
 mod init;
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Build(args) => build::run(&args, &cli.common, shell),
         Command::Measure(args) => measure::run(&args, &cli.common, shell),
         Command::Builder(args) => builder::run(&args, shell),
+        Command::Cache(args) => cache::run(&args, &cli.common, shell),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -9,6 +9,7 @@ mod rawjson;
 pub mod record;
 mod save;
 mod secrets;
+pub mod usage;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -2,64 +2,54 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use jiff::Timestamp;
 
-use crate::engine::Engine;
-use crate::exec::Command;
-use crate::failure::{Failure, Kind, Result};
+use super::contender::Setup;
+use crate::engine::usage::{Record, Usage};
+use crate::failure::Result;
 
 /// How many are taken away in one go: each one asks the builder to go through all that it has.
 const AT_ONCE: usize = 100;
 
 /// The records that a builder had before.
 #[derive(Debug)]
-pub(super) struct Records {
+pub(super) struct Records<'a> {
+    usage: Usage<'a>,
+    /// What the namespaces of the run's cache mounts begin with.
+    run: &'a str,
     before: BTreeSet<String>,
+    newest: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
-struct Record {
-    #[serde(rename = "ID", alias = "id")]
-    id: String,
-}
-
-impl Records {
+impl<'a> Records<'a> {
     /// Takes down what there is.
-    pub fn mark(engine: &Engine, builder: Option<&str>) -> Result<Self> {
-        Ok(Self { before: ids(engine, builder)? })
+    pub fn mark(setup: &Setup<'a>, run: &'a str) -> Result<Self> {
+        let usage = Usage::new(setup.engine, setup.builder).tidies();
+        let records = usage.records()?;
+        let newest = records.iter().filter_map(|record| record.created).max();
+        Ok(Self { usage, run, before: records.into_iter().map(|record| record.id).collect(), newest })
     }
 
-    /// Takes away what has come since.
-    pub fn forget(&self, engine: &Engine, builder: Option<&str>) -> Result<()> {
+    /// Takes away what has come since. Layers do not say whose they are: what others have built meanwhile goes as well.
+    pub fn forget(&self) -> Result<()> {
         // What another one rests on goes only after it.
         for _ in 0..3 {
-            let since: Vec<String> = ids(engine, builder)?.difference(&self.before).cloned().collect();
+            let since: Vec<String> =
+                self.usage.records()?.into_iter().filter(|record| self.ours(record)).map(|record| record.id).collect();
             if since.is_empty() {
                 break;
             }
-            for some in since.chunks(AT_ONCE) {
-                let prune = command(engine, "forget what a run has built", "prune", builder);
-                let filter = format!("id~=^({})$", some.join("|"));
-                prune.args(["--all", "--force", "--filter"]).arg(filter).tidies().output()?;
-            }
+            since.chunks(AT_ONCE).try_for_each(|some| self.usage.forget_all(some))?;
         }
         Ok(())
     }
-}
 
-fn ids(engine: &Engine, builder: Option<&str>) -> Result<BTreeSet<String>> {
-    let command = command(engine, "see what the builder keeps", "du", builder);
-    let output = command.args(["--format", "json"]).tidies().output()?;
-    if !output.status.success() {
-        return Err(Failure::new(Kind::Engine, "the builder does not say what it keeps").detail(output.stderr));
-    }
-    Ok(output.stdout.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok()).map(|one| one.id).collect())
-}
-
-fn command(engine: &Engine, why: &str, verb: &str, builder: Option<&str>) -> Command {
-    let command = Command::new(&engine.docker, why).args(["buildx", verb]);
-    match builder {
-        Some(builder) => command.args(["--builder", builder]),
-        None => command,
+    fn ours(&self, record: &Record) -> bool {
+        // A builder that looks for what to let go of does not list it at that time: what was made before is not the run's.
+        let newer = record.created.is_none_or(|created| self.newest.is_none_or(|newest| created > newest));
+        // A mount says whose it is.
+        let named =
+            record.mount().is_some_and(|(namespace, _)| namespace.is_some_and(|name| name.starts_with(self.run)));
+        !self.before.contains(&record.id) && newer && (named || !record.is_mount())
     }
 }

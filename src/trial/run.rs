@@ -41,11 +41,11 @@ pub fn run(
         entrant.tree.write(&changes.before)?;
     }
     warm_up(setup, entrants)?;
-    let records = Records::mark(setup.engine, setup.builder)?;
+    let records = Records::mark(setup, &setup.run)?;
     let mut state = State { setup, entrants, on, records, runs: Vec::new(), estimate: Estimate::new(entrants, wanted) };
     let ended = state.scenarios(changes, wanted);
     floor::tidy(setup);
-    let forgotten = state.records.forget(setup.engine, setup.builder);
+    let forgotten = state.records.forget();
     let runs = state.runs.into_iter().filter(|run| wanted.contains(&run.scenario)).collect();
     ended.and(forgotten).map(|()| runs)
 }
@@ -62,7 +62,7 @@ struct State<'a, 'b> {
     setup: &'a Setup<'a>,
     entrants: &'a [Entrant],
     on: &'b mut dyn FnMut(Progress<'_>),
-    records: Records,
+    records: Records<'a>,
     runs: Vec<Run>,
     estimate: Estimate,
 }
@@ -110,7 +110,7 @@ impl State<'_, '_> {
         for entrant in self.entrants {
             entrant.tree.write(files)?;
             if remote == Remote::Read {
-                self.records.forget(self.setup.engine, self.setup.builder)?;
+                self.records.forget()?;
             }
             let contender = entrant.contender.name.as_str();
             let (done, left) = self.estimate.now();

@@ -6,7 +6,7 @@ use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::render;
 
-use crate::cli::{Build, Common};
+use crate::cli::Common;
 use crate::commands::{Session, generate};
 use crate::ui::Shell;
 
@@ -23,7 +23,7 @@ pub fn files(
     session: &Session,
     plan: &Plan,
     scratch: &Utf8Path,
-    (common, args): (&Common, &Build),
+    (common, dry_run): (&Common, bool),
     shell: Shell,
 ) -> Result<Files> {
     let root = &session.workspace.root;
@@ -42,7 +42,7 @@ pub fn files(
                 return Err(Failure::new(Kind::Drift, "the generated files are out of date, and --locked was passed")
                     .help("run `cargo dockerize generate`, and commit the result"));
             }
-            if args.dry_run {
+            if dry_run {
                 shell.warn("the generated files are out of date: a real run would make them anew");
                 return Ok(in_tree);
             }
@@ -54,7 +54,7 @@ pub fn files(
     }
     let folder = scratch.join("files");
     let dockerfile = folder.join("Dockerfile");
-    if args.dry_run {
+    if dry_run {
         return Ok(Files { bake: folder.join("docker-bake.hcl"), dockerfile: Some(dockerfile), ours: true });
     }
     let ours: Vec<Change> = changes

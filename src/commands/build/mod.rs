@@ -1,8 +1,8 @@
 //! `cargo dockerize build`
 
-mod cached;
-mod files;
-mod request;
+pub(super) mod cached;
+pub(super) mod files;
+pub(super) mod request;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -27,11 +27,11 @@ pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
     let profile = pick::profile(&plan, &args.profile)?;
     let images = pick::images(&plan, &args.bin, &args.package)?;
     let scratch = session.workspace.target_dir.join("dockerize");
-    let files = files::files(&session, &plan, &scratch, (common, args), shell)?;
+    let files = files::files(&session, &plan, &scratch, (common, args.dry_run), shell)?;
     let subject = Subject { session: &session, plan: &plan, profile, images: &images };
     let mut request = request::request(&subject, args, (&files, scratch.clone()), shell)?;
     let caching = Caching::decide(&subject, &args.caching)?;
-    caching.apply(&mut request);
+    caching.apply(&mut request, (&subject, shell));
     if args.dry_run {
         return dry_run(&request);
     }
@@ -75,6 +75,16 @@ pub struct Subject<'a> {
     pub images: &'a [&'a Image],
 }
 
+impl Subject<'_> {
+    /// The indices of the images' build groups.
+    pub fn groups(&self) -> Vec<usize> {
+        let mut groups: Vec<usize> = self.images.iter().map(|image| image.group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+}
+
 fn show(report: &Report, format: Format) -> Result<()> {
     match format {
         Format::Text => ui::print(&measure::table(report)),
@@ -86,7 +96,8 @@ fn show(report: &Report, format: Format) -> Result<()> {
     }
 }
 
-fn dry_run(request: &Request) -> Result<()> {
+/// The command as a script.
+pub(super) fn dry_run(request: &Request) -> Result<()> {
     // No engine is asked: the command is for a current one.
     let engine = Engine { docker: "docker".into(), buildx: semver::Version::new(1, 0, 0), server: String::new() };
     let path = request.override_file();
@@ -97,7 +108,8 @@ fn dry_run(request: &Request) -> Result<()> {
     ))
 }
 
-fn style(shell: Shell) -> Style {
+/// How the reporter shows a build.
+pub(super) fn style(shell: Shell) -> Style {
     let live = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
     match shell {
         Shell { quiet: true, .. } => Style::Quiet,
@@ -108,7 +120,7 @@ fn style(shell: Shell) -> Style {
 }
 
 /// Crates by stage.
-fn totals(plan: &Plan) -> BTreeMap<String, usize> {
+pub(super) fn totals(plan: &Plan) -> BTreeMap<String, usize> {
     let mut totals = BTreeMap::new();
     for group in &plan.groups {
         totals.insert(format!("deps{}", group.suffix), group.crates);

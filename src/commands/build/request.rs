@@ -10,7 +10,7 @@ use cargo_dockerize::{render, workspace};
 
 use super::Subject;
 use super::files::Files;
-use crate::cli::Build;
+use crate::cli::{Build, Running};
 use crate::ui::Shell;
 
 pub fn request(
@@ -19,11 +19,33 @@ pub fn request(
     (files, scratch): (&Files, Utf8PathBuf),
     shell: Shell,
 ) -> Result<Request> {
-    let Subject { session, plan, profile, images } = subject;
+    let Subject { profile, images, .. } = subject;
     if args.tag.iter().any(|tag| tag.contains(['/', ':'])) && images.len() != 1 {
         return Err(Failure::new(Kind::Usage, "a whole name is for one image, and several would be built")
             .help("choose one with `--bin NAME`, or pass a tag alone; `--prefix` names the registry"));
     }
+    let (mut request, like) = bare(subject, &args.running, (files, scratch), shell)?;
+    let target = |image: &Image| Target {
+        tags: tags(image, args),
+        output: output(image, args, &request.scratch),
+        ..like.clone()
+    };
+    request.targets = if profile.runs_tests {
+        BTreeMap::from([("test".to_owned(), Target { labels: BTreeMap::new(), ..like })])
+    } else {
+        images.iter().map(|image| (image.stage.clone(), target(image))).collect()
+    };
+    Ok(request)
+}
+
+/// A request without targets, and what all of them have in common: nothing comes of them yet.
+pub fn bare(
+    subject: &Subject<'_>,
+    args: &Running,
+    (files, scratch): (&Files, Utf8PathBuf),
+    shell: Shell,
+) -> Result<(Request, Target)> {
+    let Subject { session, plan, profile, .. } = subject;
     let revision = workspace::revision(&session.workspace.root)?;
     let mut arguments = BTreeMap::from([("CARGO_PROFILE".to_owned(), profile.cargo.clone())]);
     if plan.git.revision.is_some() {
@@ -42,32 +64,27 @@ pub fn request(
     for missing in &provided.missing {
         shell.warn(missing);
     }
-    let target = |image: Option<&Image>| Target {
+    let like = Target {
         dockerfile: files.dockerfile.as_ref().map(ToString::to_string),
-        tags: image.map(|image| tags(image, args)).unwrap_or_default(),
-        args: arguments.clone(),
-        secret: provided.secrets.clone(),
-        ssh: provided.ssh.clone(),
-        labels: image.and(label.clone()).into_iter().collect(),
-        output: image.map_or_else(|| vec!["type=cacheonly".to_owned()], |image| output(image, args, &scratch)),
+        args: arguments,
+        secret: provided.secrets,
+        ssh: provided.ssh,
+        labels: label.into_iter().collect(),
+        output: vec!["type=cacheonly".to_owned()],
         platforms: args.platform.clone(),
         network: args.network.clone(),
         no_cache: args.no_cache,
         pull: args.pull,
         ..Target::default()
     };
-    let targets = if profile.runs_tests {
-        BTreeMap::from([("test".to_owned(), target(None))])
-    } else {
-        images.iter().map(|image| (image.stage.clone(), target(Some(image)))).collect()
-    };
     let root = session.workspace.root.clone();
-    let mut reads = provided.files.clone();
+    let mut reads = provided.files;
     if plan.context.path != "." {
         reads.push(root.join(&plan.context.path).canonicalize_utf8().unwrap_or_else(|_| root.clone()));
     }
     let (file, builder) = (files.bake.clone(), args.builder.clone());
-    Ok(Request { root, file, scratch, targets, reads, writes: Vec::new(), builder, secret_env: provided.env })
+    let (targets, writes) = (BTreeMap::new(), Vec::new());
+    Ok((Request { root, file, scratch, targets, reads, writes, builder, secret_env: provided.env }, like))
 }
 
 fn tags(image: &Image, args: &Build) -> Vec<String> {
