@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod cache;
 mod caching;
 mod example;
 mod git_https;
@@ -30,6 +31,9 @@ fn main() {
         ("example: an edited line leaves the dependencies cached", rebuilds::edited_line),
         ("example: a new dependency is noticed where it needs more", rebuilds::new_dependency),
         ("a placeholder never ships", rebuilds::placeholder),
+        ("cache: a workspace's mounts are shown, and pruned alone", cache::mounts_of_one_workspace),
+        ("cache: dependencies are compiled ahead", cache::warm),
+        ("cache: layers in a folder", cache::folders),
         ("caching: sources", caching::sources),
         ("caching: manifests, features and profiles", caching::manifests),
         ("caching: dependencies", caching::dependencies),

@@ -130,7 +130,7 @@ fn sent<'a>(subject: &Subject<'_>, folder: &'a Utf8Path) -> Option<&'a Utf8Path>
             None => path == Utf8Path::new(line),
         })
     };
-    (!inside.ancestors().any(covered)).then_some(inside)
+    (!inside.ancestors().filter(|path| !path.as_str().is_empty()).any(covered)).then_some(inside)
 }
 
 /// What makes dependencies others than the same ones of another build.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use cargo_dockerize::cache::Kept;
-use cargo_dockerize::cache::mounts::{self, Account, Mount, Serves};
+use cargo_dockerize::cache::mounts::{self, Account, Mount, Serves, Sum};
 use cargo_dockerize::cache::remote::{Entry, Listing, What};
 use cargo_dockerize::engine::usage::Usage;
 use cargo_dockerize::engine::{self, Engine};
@@ -64,7 +64,7 @@ pub fn run(args: &Show, common: &Common, shell: Shell) -> Result<()> {
     }
     let shown = Shown { schema: SCHEMA, builder, profile: &profile.name, mounts, remote, complete };
     match args.format {
-        Format::Text => ui::print(&describe(&shown)),
+        Format::Text => ui::print(&describe(&shown, shell.verbose)),
         Format::Json => {
             let json = serde_json::to_string_pretty(&shown)
                 .map_err(|error| Failure::new(Kind::Internal, "the account cannot be shown").caused_by(error))?;
@@ -91,12 +91,12 @@ fn dependencies(
     Ok(groups.iter().all(|one| matches!(one.kept, Kept::These(_))))
 }
 
-fn describe(shown: &Shown<'_>) -> String {
+fn describe(shown: &Shown<'_>, verbose: bool) -> String {
     let mut text = String::new();
     let builder =
         shown.builder.map_or("the current builder".to_owned(), |name| format!("the builder {}", printable(name)));
     let _ = writeln!(text, "{BOLD}on {builder}{BOLD:#}");
-    text.push_str(&on_builder(&shown.mounts));
+    text.push_str(&on_builder(&shown.mounts, verbose));
     if shown.mounts.nameless.count > 0 {
         let nameless = &shown.mounts.nameless;
         let _ = writeln!(
@@ -130,7 +130,7 @@ fn describe(shown: &Shown<'_>) -> String {
     text
 }
 
-fn on_builder(mounts: &Account) -> String {
+fn on_builder(mounts: &Account, verbose: bool) -> String {
     let mut table = table();
     let mut row = |what: String, mount: &Mount| {
         let used = match &mount.last_used {
@@ -143,8 +143,8 @@ fn on_builder(mounts: &Account) -> String {
     for mount in &mounts.own {
         row(mount.serves.as_ref().map(target_folder).unwrap_or_default(), mount);
     }
-    for mount in &mounts.namesakes {
-        row(format!("another target folder of this name: {}", printable(&mount.id)), mount);
+    for mount in mounts.namesakes.iter().filter(|_| verbose) {
+        row(format!("target folder of the same name: {}", printable(&mount.id)), mount);
     }
     for mount in &mounts.downloads {
         row(format!("cargo's downloads, of all projects: {}", printable(&mount.id)), mount);
@@ -152,7 +152,16 @@ fn on_builder(mounts: &Account) -> String {
     if mounts.own.is_empty() {
         table.add_row(["no target folder of this workspace".to_owned(), String::new(), String::new()]);
     }
-    for (what, sum) in [("mounts of others", mounts.others), ("layers and contexts, of all projects", mounts.layers)] {
+    let namesakes = mounts
+        .namesakes
+        .iter()
+        .filter(|_| !verbose)
+        .fold(Sum::default(), |sum, mount| Sum { count: sum.count + 1, size: sum.size + mount.size });
+    for (what, sum) in [
+        ("target folders of the same name: earlier toolchains', or other projects'", namesakes),
+        ("mounts of others", mounts.others),
+        ("layers and contexts, of all projects", mounts.layers),
+    ] {
         if sum.count > 0 {
             table.add_row([what.to_owned(), size(sum.size), times(sum.count, "record", "records")]);
         }

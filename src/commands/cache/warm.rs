@@ -113,8 +113,13 @@ fn make(
         if one.is_some_and(|one| matches!(one.kept, Kept::These(_))) {
             continue;
         }
-        let what = compiled(&record, &format!("deps{}", group.suffix), subject);
-        shell.status("Compiled", format!("dependencies of {}: {what}", group.binaries.join(", ")));
+        let of = format!("dependencies of {}", group.binaries.join(", "));
+        match compiled(&record, &format!("deps{}", group.suffix), subject) {
+            Some(0) => shell.status("Found", format!("{of}: the builder has them compiled")),
+            Some(count) => shell.status("Compiled", format!("{of}: {}", times(count, "crate", "crates"))),
+            // A layer of another cache was enough for BuildKit not to look at what lies before it.
+            None => shell.status("Found", format!("{of}: a cache has their layer")),
+        }
         if let Some(one) = one.filter(|one| record.targets.contains_key(&cached::image_target(one))) {
             shell.status("Kept", format!("compiled dependencies: {}", one.reference));
         }
@@ -122,17 +127,13 @@ fn make(
     Ok(())
 }
 
-/// How many crates that are not the workspace's own: of those only placeholders are compiled.
-fn compiled(record: &BuildRecord, stage: &str, subject: &Subject<'_>) -> String {
+/// How many crates that are not the workspace's own: of those only placeholders are compiled. None: there was no such step.
+fn compiled(record: &BuildRecord, stage: &str, subject: &Subject<'_>) -> Option<usize> {
     let own = |krate: &str| {
         let name = krate.split(' ').next().unwrap_or(krate);
         subject.session.workspace.members.iter().any(|member| member.name == name)
     };
-    let steps: Vec<_> = record.stage(stage).collect();
-    let crates = steps.iter().flat_map(|step| &step.compiled).filter(|krate| !own(krate)).count();
-    match crates {
-        0 if !steps.is_empty() && steps.iter().all(|step| step.cached) => "the builder has their layer".to_owned(),
-        0 => "none was missing".to_owned(),
-        count => times(count, "crate", "crates"),
-    }
+    let mut steps = record.stage(stage).peekable();
+    steps.peek()?;
+    Some(steps.flat_map(|step| &step.compiled).filter(|krate| !own(krate)).count())
 }
