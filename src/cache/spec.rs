@@ -53,7 +53,11 @@ impl Cache {
     /// What BuildKit reads for one image; `tags` are the image's names.
     pub fn from(&self, image: &str, tags: &[String]) -> Vec<String> {
         match self {
-            Self::Inline => tags.iter().map(|tag| format!("type=registry,ref={tag}")).collect(),
+            // A name without a slash is Docker's own library to a registry, and never the image that was pushed.
+            Self::Inline => {
+                let pushed = tags.iter().filter(|tag| tag.contains('/'));
+                pushed.map(|tag| format!("type=registry,ref={tag}")).collect()
+            }
             Self::Local(folder) => vec![format!("type=local,src={}", folder.join(image))],
             other => other.place(image).into_iter().collect(),
         }
@@ -206,6 +210,7 @@ mod tests {
         assert_eq!(to("inline"), "type=inline");
         assert_eq!(to("none"), "");
         assert_eq!(cache("inline").from("api", &["r.example/api:1".into()]), ["type=registry,ref=r.example/api:1"]);
+        assert_eq!(cache("inline").from("api", &["api:latest".into()]), Vec::<String>::new(), "nobody pushes there");
         assert_eq!(cache("registry=ghcr.io/a/b:main").from("api", &[]), ["type=registry,ref=ghcr.io/a/b:main-api"]);
     }
 

@@ -32,7 +32,7 @@ pub struct Place {
     /// The buildx builder
     #[arg(long, value_name = "NAME")]
     pub builder: Option<String>,
-    /// What builds are given as the build argument BUILDKIT_CACHE_MOUNT_NS
+    /// What builds are given as the build argument `BUILDKIT_CACHE_MOUNT_NS`
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
 }

@@ -263,7 +263,7 @@ mod tests {
         let target =
             records.iter().find(|one| one.mount().is_some_and(|(_, id)| id.starts_with("Single_App-36"))).unwrap();
         assert_eq!(target.mount(), Some((None, "Single_App-36004e2b-x86_64-unknown-linux-musl-release")));
-        assert_eq!((target.size, target.idle), (1_372_000, Some(Duration::from_secs(2 * 60))));
+        assert_eq!((target.size, target.idle), (1_372_000, Some(Duration::from_mins(2))));
         let layers = records.iter().filter(|one| one.kind == "regular");
         assert!(layers.clone().count() > 1);
         assert!(layers.clone().all(|one| one.mount().is_none() && one.idle.is_some()));

@@ -50,10 +50,10 @@ pub fn run(args: &Show, common: &Common, shell: Shell) -> Result<()> {
     let engine = engine::probe()?;
     let records = Usage::new(&engine, builder).records()?;
     let mounts = mounts::account(&plan, &records, args.place.namespace.as_deref());
-    let stages: Vec<&str> = match profile.runs_tests {
-        true => vec!["test"],
-        false => images.iter().map(|image| image.stage.as_str()).collect(),
-    };
+    let mut stages: Vec<&str> = images.iter().map(|image| image.stage.as_str()).collect();
+    if profile.runs_tests {
+        stages = vec!["test"];
+    }
     let mut remote = Listing::layers(&engine, builder, &cache, &stages)?;
     let mut complete = None;
     if let Some(repository) = cache.repository().filter(|_| !profile.runs_tests && remote.silent.is_none()) {
@@ -212,5 +212,9 @@ fn lines(table: &mut Table) -> String {
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table.lines().map(|line| format!(" {}\n", line.trim_end())).collect()
+    let mut text = String::new();
+    for line in table.lines() {
+        let _ = writeln!(text, " {}", line.trim_end());
+    }
+    text
 }
