@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 use cargo_dockerize::cache::Cache;
-use cargo_dockerize::cache::mounts::{self, Account, Mount};
+use cargo_dockerize::cache::mounts::{Account, Mount};
 use cargo_dockerize::cache::remote::{self, Listing};
 use cargo_dockerize::engine::usage::Usage;
 use cargo_dockerize::engine::{self, Engine};
@@ -10,7 +10,7 @@ use cargo_dockerize::failure::{Failure, Kind, Result, printable};
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::Image;
 
-use super::{show, size};
+use super::{account, show, size};
 use crate::cli::Common;
 use crate::cli::cache::Prune;
 use crate::commands::Session;
@@ -47,7 +47,7 @@ pub fn run(args: &Prune, common: &Common, shell: Shell) -> Result<()> {
 
 fn on_builder(engine: &Engine, plan: &Plan, args: &Prune, shell: Shell) -> Result<u64> {
     let usage = Usage::new(engine, args.place.builder.as_deref());
-    let account = mounts::account(plan, &usage.records()?, args.place.namespace.as_deref());
+    let account = account(usage, plan, args.place.namespace.as_deref())?;
     if account.nameless.count > 0 {
         shell.warn("the builder's BuildKit does not say all mounts' ids; those without one stay");
     }

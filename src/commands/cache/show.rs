@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use cargo_dockerize::cache::Kept;
-use cargo_dockerize::cache::mounts::{self, Account, Mount, Serves, Sum};
+use cargo_dockerize::cache::mounts::{Account, Mount, Serves, Sum};
 use cargo_dockerize::cache::remote::{Entry, Listing, What};
 use cargo_dockerize::engine::usage::Usage;
 use cargo_dockerize::engine::{self, Engine};
@@ -12,7 +12,7 @@ use cargo_dockerize::failure::{Failure, Kind, Result, printable};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::{size, times};
+use super::{account, size, times};
 use crate::cli::cache::Show;
 use crate::cli::{Common, Format};
 use crate::commands::Session;
@@ -48,8 +48,7 @@ pub fn run(args: &Show, common: &Common, shell: Shell) -> Result<()> {
     let cache = cached::named(&subject, args.place.cache.as_ref())?;
     let builder = args.place.builder.as_deref();
     let engine = engine::probe()?;
-    let records = Usage::new(&engine, builder).records()?;
-    let mounts = mounts::account(&plan, &records, args.place.namespace.as_deref());
+    let mounts = account(Usage::new(&engine, builder), &plan, args.place.namespace.as_deref())?;
     let mut stages: Vec<&str> = images.iter().map(|image| image.stage.as_str()).collect();
     if profile.runs_tests {
         stages = vec!["test"];
