@@ -274,6 +274,6 @@ mod tests {
         fs_err::create_dir_all(path.join("blobs/sha256")).unwrap();
         fs_err::write(path.join("blobs/sha256/ab"), "0123456789").unwrap();
         let held = in_folder(path).unwrap().unwrap();
-        assert_eq!((held.digest.as_deref(), held.size), (Some("sha256:ab"), 49));
+        assert_eq!((held.digest.as_deref(), held.size), (Some("sha256:ab"), 48));
     }
 }
