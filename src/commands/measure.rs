@@ -59,7 +59,7 @@ pub fn run(args: &Measure, common: &Common, shell: Shell) -> Result<()> {
         return ui::print(&intention(&changes, &wanted, &entrants));
     }
     let seen = Seen::new(shell);
-    let runs = trial::run(&setup, &entrants, &changes, &wanted, &mut |progress| seen.on(progress));
+    let runs = trial::run(&setup, &entrants, &changes, &wanted, &mut |progress| seen.on(&progress));
     seen.clear();
     // Copies of the tree, and what was built from them.
     drop(fs_err::remove_dir_all(&setup.scratch));
@@ -168,7 +168,7 @@ impl Seen {
         Self { shell, live: live.then(spinner) }
     }
 
-    fn on(&self, progress: Progress<'_>) {
+    fn on(&self, progress: &Progress<'_>) {
         match progress {
             Progress::Begins { contender, scenario, done: (done, all), left } => {
                 let left = left.map(|left| format!(", about {} left", about(left))).unwrap_or_default();

@@ -122,7 +122,7 @@ impl Scenario {
             Self::Shared => "a line in a shared member",
             Self::Bump => "a dependency bumped",
             Self::Feature => "a feature switched",
-            Self::Fresh => "fresh machine, remote cache",
+            Self::Fresh => "fresh machine",
             Self::FreshBump => "fresh machine, one bump",
         }
     }

@@ -17,6 +17,7 @@ pub fn all(sh: &Shell, with_engine: bool) -> Result<()> {
     if with_engine {
         let engine = lab::up(sh)?;
         engine.enter(sh);
+        engine.browser()?;
         engine.tag(&["1.95", "1.95.0"])?;
         sh.set_var("DOCKERIZE_E2E", if engine.is_lab() { "lab" } else { "present" });
         if let Some(registry) = lab::registry()? {

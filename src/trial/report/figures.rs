@@ -101,11 +101,11 @@ fn figure(label: &str, legend: Vec<Key>, groups: &[Group], caption: &str) -> Fig
 }
 
 /// A bar for each contender of each scenario.
-fn by_scenario(trial: &Trial, built: impl Fn(&Build, &Contender) -> (String, Vec<Part>)) -> Vec<Group> {
+fn by_scenario(trial: &Trial, draw: impl Fn(&Build, &Contender) -> (String, Vec<Part>)) -> Vec<Group> {
     let group = |scenario: Scenario| {
         let bars = trial.contenders.iter().enumerate().filter_map(|(i, contender)| {
             let (value, parts) = match facts::outcome(trial, scenario, &contender.name)? {
-                Outcome::Built(build) => built(build, contender),
+                Outcome::Built(build) => draw(build, contender),
                 Outcome::Failed { .. } => ("failed".to_owned(), Vec::new()),
                 Outcome::Skipped { .. } => ("skipped".to_owned(), Vec::new()),
             };
@@ -151,16 +151,15 @@ fn stages_of(build: &Build, colours: &Colours) -> Vec<Part> {
 /// Bytes of each image, by layer.
 #[expect(clippy::cast_precision_loss, reason = "drawn")]
 pub fn image(trial: &Trial) -> Figure {
-    let images: Vec<(usize, &Contender, Option<(&Build, u64)>)> = trial
+    let images = trial
         .contenders
         .iter()
         .enumerate()
         .map(|(i, contender)| (i, contender, facts::image(trial, &contender.name)))
-        .filter(|(_, contender, image)| image.is_some() || !contender.floor)
-        .collect();
-    let layers = images.iter().filter_map(|(_, _, image)| *image).flat_map(|(build, _)| facts::layers(build));
+        .filter(|(_, contender, image)| image.is_some() || !contender.floor);
+    let layers = images.clone().filter_map(|(_, _, image)| image).flat_map(|(build, _)| facts::layers(build));
     let colours = Colours::of(layers.map(|layer| (line(&layer.name), layer.compressed as f64)).collect(), &LAYERS, "");
-    let bars = images.into_iter().map(|(i, contender, image)| {
+    let bars = images.map(|(i, contender, image)| {
         let part = |layer: crate::trial::Layer| Part {
             colour: colours.class(&line(&layer.name)),
             title: format!("{}: {}", line(&layer.name), size(layer.compressed)),

@@ -35,21 +35,36 @@ const FILES: [(&str, &str); 8] = [
 /// Installs what the machine lacks, and unpacks the engine into the lab.
 pub fn install(lab: &Lab) -> Result<()> {
     let sh = admin()?;
-    let missing: Vec<&str> = TOOLS.into_iter().filter(|tool| !installed(&sh, tool)).collect();
-    if !missing.is_empty() {
-        step(&format!("installing {}", missing.join(", ")), || {
-            sh.set_var("DEBIAN_FRONTEND", "noninteractive");
-            // Somebody else's apt may be at work.
-            let lock = ["-o", "DPkg::Lock::Timeout=300"];
-            logged(lab, "apt-update", cmd!(sh, "apt-get update {lock...}"))?;
-            let install = cmd!(sh, "apt-get install {lock...} --yes --no-install-recommends {missing...}");
-            logged(lab, "apt-install", install)
-        })?;
-    }
+    require(lab, &sh, &TOOLS)?;
     if !fs::exists(lab.path("bin/dockerd"))? {
         step("unpacking Docker, buildx and a registry", || engine(lab, &sh))?;
     }
     Ok(())
+}
+
+/// Installs a browser where there is none: tests look at pages.
+pub fn browser(lab: &Lab) -> Result<()> {
+    let sh = admin()?;
+    let there = |name: &&str| cmd!(sh, "{name} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok();
+    if ["chromium", "chromium-browser", "google-chrome"].iter().any(there) {
+        return Ok(());
+    }
+    require(lab, &sh, &["chromium"])
+}
+
+fn require(lab: &Lab, sh: &Shell, packages: &[&str]) -> Result<()> {
+    let missing: Vec<&str> = packages.iter().copied().filter(|package| !installed(sh, package)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    step(&format!("installing {}", missing.join(", ")), || {
+        sh.set_var("DEBIAN_FRONTEND", "noninteractive");
+        // Somebody else's apt may be at work.
+        let lock = ["-o", "DPkg::Lock::Timeout=300"];
+        logged(lab, "apt-update", cmd!(sh, "apt-get update {lock...}"))?;
+        let install = cmd!(sh, "apt-get install {lock...} --yes --no-install-recommends {missing...}");
+        logged(lab, "apt-install", install)
+    })
 }
 
 fn engine(lab: &Lab, sh: &Shell) -> Result<()> {

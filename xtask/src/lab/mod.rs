@@ -96,6 +96,11 @@ impl Engine {
         &self.environment
     }
 
+    /// Makes sure that there is a browser, where the lab is allowed to install things.
+    pub fn browser(&self) -> Result<()> {
+        self.lab.as_ref().map_or(Ok(()), apt::browser)
+    }
+
     fn describe(&self) -> String {
         let of =
             self.lab.as_ref().map_or("the machine's own".to_owned(), |lab| format!("the lab's, at {}", lab.host()));
