@@ -116,8 +116,8 @@ pub struct Images {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ProfileTable {
-    /// The profile of cargo's.
-    pub cargo: String,
+    /// The profile of cargo's; `prod`, `dev` and `test` have one of their own.
+    pub cargo: Option<String>,
     /// As the workspace's `cache`, for this profile alone.
     pub cache: Option<String>,
 }

@@ -106,7 +106,7 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
     }
     for (name, profile) in &table.profile {
         check(&WORD, "profile", name)?;
-        check(&WORD, "cargo", &profile.cargo)?;
+        profile.cargo.as_deref().map_or(Ok(()), |value| check(&WORD, "cargo", value))?;
         profile.cache.as_deref().map_or(Ok(()), |value| check(&CACHE, "cache", value))?;
     }
     let variables = [("build-env", &table.build_env), ("env", &table.env)];

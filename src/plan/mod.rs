@@ -139,7 +139,19 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
 fn profiles(workspace: &Workspace, settings: &Settings) -> Result<Vec<Profile>> {
     let mut cargo_of: BTreeMap<&str, &str> = BTreeMap::from([("dev", "dev"), ("prod", "release"), ("test", "dev")]);
     for (name, table) in &settings.workspace.profile {
-        cargo_of.insert(name, &table.cargo);
+        match &table.cargo {
+            Some(cargo) => {
+                cargo_of.insert(name, cargo);
+            }
+            None if cargo_of.contains_key(name.as_str()) => {}
+            None => {
+                return Err(Failure::new(
+                    Kind::Workspace,
+                    format!("the image profile `{name}` does not say which of cargo's profiles it is"),
+                )
+                .help(format!("add `cargo = \"release\"`, or another one, to its table `profile.{name}`")));
+            }
+        }
     }
     let profile = |(name, cargo): (&str, &str)| {
         let Some(known) = workspace.profiles.get(cargo) else {
