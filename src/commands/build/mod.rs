@@ -22,6 +22,8 @@ use crate::ui::{self, Shell};
 use cached::Caching;
 
 pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
+    // Docker's programs take their time to answer, and the workspace takes some to read.
+    let engine = (!args.dry_run).then(|| std::thread::spawn(engine::probe));
     let session = Session::open(common)?;
     let plan = session.plan()?;
     let profile = pick::profile(&plan, &args.profile)?;
@@ -35,7 +37,10 @@ pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
     if args.dry_run {
         return dry_run(&request);
     }
-    let engine = engine::probe()?;
+    let engine = match engine.map(std::thread::JoinHandle::join) {
+        Some(Ok(engine)) => engine?,
+        _ => engine::probe()?,
+    };
     if !profile.runs_tests {
         let names: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
         shell.status("Building", format!("{} for {} with buildx {}", names.join(", "), profile.name, engine.buildx));
