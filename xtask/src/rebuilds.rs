@@ -161,7 +161,7 @@ fn page((package, version): (&str, &str), application: &Value, members: &Value) 
     let began = application["began"].as_str().unwrap_or_default();
     let mut text = format!(
         "# Benchmarks\n\n`cargo xtask bench rebuilds` measures these with `cargo dockerize measure`, one after the other on one engine, and \
-         writes this page. Each contender has a copy of the tree, cache mounts and layers of its own. Ratios are what counts: seconds \
+         writes this page.\nEach contender has a copy of the tree, cache mounts and layers of its own. Ratios are what counts: seconds \
          are of a small machine.\n\n\
          {package} {version} ({} crates), and a workspace of twelve members that the bench makes. {}, {} cores, {:.0} GB; Docker {}, \
          buildx {}, {}; cargo-dockerize {}; {}.\n\n",
