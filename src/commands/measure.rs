@@ -41,13 +41,15 @@ pub fn run(args: &Measure, common: &Common, shell: Shell) -> Result<()> {
         plan: &plan,
         image,
         profile,
-        features: features.names.clone(),
+        features: &features,
+        features_said: session.flags.features.is_some(),
         program: std::env::current_exe()
             .map_err(|error| Failure::new(Kind::Internal, "this program cannot find itself").caused_by(error))?,
         run: format!("dockerize-measure-{:x}", began.as_millisecond()),
         scratch: session.workspace.target_dir.join("dockerize/measure"),
         cache: cache.resolved(&session.workspace.root)?,
     };
+    let _scratch = Scratch(&setup.scratch);
     let entrants = trial::enter(&setup, &args.against)?;
     let choice = Choice { bump: args.bump.clone(), feature: args.switch.clone() };
     let changes = trial::changes((&session.workspace, &features), image, &choice, (&entrants[0].tree, &setup.run))?;
@@ -61,8 +63,6 @@ pub fn run(args: &Measure, common: &Common, shell: Shell) -> Result<()> {
     let seen = Seen::new(shell);
     let runs = trial::run(&setup, &entrants, &changes, &wanted, &mut |progress| seen.on(&progress));
     seen.clear();
-    // Copies of the tree, and what was built from them.
-    drop(fs_err::remove_dir_all(&setup.scratch));
     let trial = Trial {
         schema: trial::SCHEMA,
         version: plan.version.clone(),
@@ -154,6 +154,15 @@ fn judge(trial: &Trial, base: Option<&Trial>, judgement: &Judgement) -> Result<(
         return Ok(());
     }
     Err(Failure::new(Kind::Verify, "the budget is exceeded").detail(broken.join("\n")))
+}
+
+/// Copies of the tree, and what was built from them: gone in the end, whichever it is.
+struct Scratch<'a>(&'a Utf8Path);
+
+impl Drop for Scratch<'_> {
+    fn drop(&mut self) {
+        drop(fs_err::remove_dir_all(self.0));
+    }
 }
 
 /// What is seen while it runs.

@@ -7,6 +7,7 @@ use super::{environment, internal};
 use crate::failure::Result;
 use crate::plan::Plan;
 use crate::plan::model::{Image, Profile};
+use crate::workspace::Features;
 
 /// A shape: its name on the command line, what it is, its template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +31,11 @@ impl Peer {
     ///
     /// # Errors
     /// A template and the plan do not fit, which the tests rule out.
-    pub fn dockerfile(&self, plan: &Plan, image: &Image, profile: &Profile, feature: Option<&str>) -> Result<String> {
+    pub fn dockerfile(&self, plan: &Plan, image: &Image, profile: &Profile, features: &Features) -> Result<String> {
         let group = &plan.groups[image.group];
         // These shapes link with glibc, so Debian's package for musl would be for nothing.
         let packages = group.packages.iter().map(|package| package.name.as_str()).filter(|name| *name != "musl-tools");
         let packages: Vec<&str> = packages.collect();
-        let features = feature.map(|feature| format!(" --features {}/{feature}", image.package)).unwrap_or_default();
         let folder = match profile.cargo.as_str() {
             "dev" | "test" => "debug",
             "bench" => "release",
@@ -48,7 +48,7 @@ impl Peer {
             profile => &profile.cargo,
             folder,
             binary => &image.name,
-            features,
+            features => features.flags(),
         };
         let template = environment()?;
         let text =

@@ -19,7 +19,7 @@ use crate::measure::Report;
 use crate::plan::Plan;
 use crate::plan::model::{Image, Profile};
 use crate::render::{PEERS, Peer};
-use crate::workspace::Workspace;
+use crate::workspace::{Features, Workspace};
 
 /// What all builds of a run have in common.
 #[derive(Debug)]
@@ -39,7 +39,9 @@ pub struct Setup<'a> {
     /// The image profile.
     pub profile: &'a Profile,
     /// The features that are on.
-    pub features: Vec<String>,
+    pub features: &'a Features,
+    /// Whether the command line said so, and not the metadata.
+    pub features_said: bool,
     /// This program.
     pub program: PathBuf,
     /// What sets this run apart from all others: in names of ours.
@@ -48,6 +50,15 @@ pub struct Setup<'a> {
     pub scratch: Utf8PathBuf,
     /// The remote cache.
     pub cache: Cache,
+}
+
+impl Setup<'_> {
+    /// The features that are on, and one more.
+    fn features_with(&self, feature: Option<&str>) -> Features {
+        let mut features = self.features.clone();
+        features.names.extend(feature.map(|feature| format!("{}/{feature}", self.image.package)));
+        features
+    }
 }
 
 /// How a build uses the remote cache.
@@ -129,7 +140,8 @@ impl Entrant {
         let outcome = match &self.kind {
             Enters::This => self.this(setup, ask),
             Enters::Peer(peer) => {
-                let text = peer.dockerfile(setup.plan, setup.image, setup.profile, ask.feature)?;
+                let features = setup.features_with(ask.feature);
+                let text = peer.dockerfile(setup.plan, setup.image, setup.profile, &features)?;
                 self.dockerfile(setup, &text, ask)
             }
             Enters::File(_) if ask.feature.is_some() => {
@@ -182,10 +194,9 @@ impl Entrant {
         if ask.remote == Remote::Write {
             command = command.arg("--cache-write");
         }
-        let mut features = setup.features.clone();
-        features.extend(ask.feature.map(|feature| format!("{}/{feature}", setup.image.package)));
-        if !features.is_empty() {
-            command = command.args(["--features".to_owned(), features.join(",")]);
+        // What the metadata says it reads by itself; told so, it would not build from the tree's own files.
+        if setup.features_said || ask.feature.is_some() {
+            command = command.args(setup.features_with(ask.feature).flags());
         }
         let start = Instant::now();
         let output = command.output()?;

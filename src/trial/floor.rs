@@ -21,19 +21,25 @@ impl Names {
     }
 }
 
-/// Makes the image that cargo runs in.
+/// Where the image that cargo runs in goes: into the engine's store.
+pub(super) fn loaded(setup: &Setup<'_>) -> Vec<String> {
+    vec!["--load".to_owned(), format!("--tag={}", Names::of(setup).image)]
+}
+
+/// Builds the stage that our own Dockerfile compiles in, and does this with it.
 ///
 /// # Errors
-/// It cannot be built or loaded.
-pub(super) fn prepare(setup: &Setup<'_>, tree: &Tree) -> Result<()> {
+/// It cannot be built, or not put where it belongs.
+pub(super) fn prepare(setup: &Setup<'_>, tree: &Tree, result: &[String]) -> Result<()> {
     let suffix = &setup.plan.groups[setup.image.group].suffix;
     let dockerfile = crate::render::render(setup.plan)?.swap_remove(0);
     let path = setup.scratch.join("floor.Dockerfile");
     fs_err::write(&path, dockerfile.contents)
         .map_err(|error| Failure::new(Kind::Emit, "the folder for builds cannot be written").caused_by(error))?;
     let mut command = Command::new(&setup.engine.docker, "make a container for cargo")
-        .args(["buildx", "build", "--load", "--provenance=false", "--target", &format!("chef{suffix}")])
-        .args(["--tag", &Names::of(setup).image, "--file", path.as_str(), tree.context.as_str()]);
+        .args(["buildx", "build", "--provenance=false", "--target", &format!("chef{suffix}")])
+        .args(["--file", path.as_str(), tree.context.as_str()])
+        .args(result.iter().cloned());
     for (flag, value) in [("--builder", setup.builder), ("--network", setup.network)] {
         if let Some(value) = value {
             command = command.args([flag, value]);
@@ -63,6 +69,9 @@ pub(super) fn build(setup: &Setup<'_>, tree: &Tree, ask: Ask<'_>) -> Result<Buil
     if let Some(feature) = ask.feature {
         command = command.args(["--features".to_owned(), format!("{}/{feature}", setup.image.package)]);
     }
+    // Else the engine makes it, as its own user, and it is not ours to remove.
+    fs_err::create_dir_all(tree.root.join("target"))
+        .map_err(|error| Failure::new(Kind::Emit, "the copy of the tree cannot be written").caused_by(error))?;
     let mut said = String::new();
     let mut compiled = Vec::new();
     let start = std::time::Instant::now();

@@ -53,3 +53,29 @@ impl<'a> Records<'a> {
         !self.before.contains(&record.id) && newer && (named || !record.is_mount())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+
+    #[test]
+    fn what_is_not_the_runs_stays() {
+        let engine = Engine { docker: "docker".into(), buildx: semver::Version::new(0, 29, 1), server: String::new() };
+        let newest = "2026-11-21T12:00:00Z".parse().ok();
+        let before = BTreeSet::from(["known".to_owned()]);
+        let records = Records { usage: Usage::new(&engine, None), run: "dockerize-measure-1", before, newest };
+        let layer = |id: &str, created: &str| Record { created: created.parse().ok(), ..Record::named(id) };
+        assert!(records.ours(&layer("layer", "2026-11-21T12:00:01Z")));
+        assert!(!records.ours(&layer("known", "2026-11-21T12:00:01Z")));
+        assert!(!records.ours(&layer("hidden", "2026-11-21T11:00:00Z")), "not listed then, and older");
+        let mount = |namespace: &str| Record {
+            kind: "exec.cachemount".to_owned(),
+            description: format!("cached mount /app/target from exec /bin/sh with id \"{namespace}/app\""),
+            ..layer("mount", "2026-11-21T12:00:01Z")
+        };
+        assert!(records.ours(&mount("dockerize-measure-1-0")));
+        assert!(!records.ours(&mount("")), "somebody's ordinary build");
+        assert!(!records.ours(&mount("dockerize-measure-2-0")), "another run");
+    }
+}

@@ -52,10 +52,10 @@ pub fn run(
 
 /// Gets the base images, so that the first contender does not pay for all.
 fn warm_up(setup: &Setup<'_>, entrants: &[Entrant]) -> Result<()> {
-    let Some(entrant) = entrants.iter().find(|entrant| entrant.contender.floor).or(entrants.first()) else {
-        return Ok(());
-    };
-    floor::prepare(setup, &entrant.tree)
+    let Some(first) = entrants.first() else { return Ok(()) };
+    let floor = entrants.iter().any(|entrant| entrant.contender.floor);
+    let result = if floor { floor::loaded(setup) } else { vec!["--output=type=cacheonly".to_owned()] };
+    floor::prepare(setup, &first.tree, &result)
 }
 
 struct State<'a, 'b> {

@@ -107,17 +107,7 @@ fn command(query: &Query) -> Command {
     if query.offline {
         command = command.arg("--offline");
     }
-    let features = &query.features;
-    if features.all {
-        command = command.arg("--all-features");
-    }
-    if features.no_default {
-        command = command.arg("--no-default-features");
-    }
-    if !features.names.is_empty() {
-        command = command.arg("--features").arg(features.names.join(","));
-    }
-    command
+    command.args(query.features.flags())
 }
 
 fn refusal(stderr: &str, query: &Query) -> Failure {

@@ -39,6 +39,16 @@ pub struct Features {
     pub no_default: bool,
 }
 
+impl Features {
+    /// As cargo's command line has them.
+    pub fn flags(&self) -> Vec<String> {
+        let names = (!self.names.is_empty()).then(|| format!("--features={}", self.names.join(",")));
+        let others = [(self.all, "--all-features"), (self.no_default, "--no-default-features")];
+        let others = others.into_iter().filter(|(on, _)| *on).map(|(_, flag)| flag.to_owned());
+        names.into_iter().chain(others).collect()
+    }
+}
+
 /// How to find and read the workspace: cargo's own flags.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
