@@ -76,6 +76,19 @@ fn glibc_and_musl_side_by_side() {
 }
 
 #[test]
+fn shapes_of_other_people() {
+    let tree = Tree::copy("tests/corpus/native");
+    let (_, plan) = planned(&tree, "", None);
+    let image = plan.images.iter().find(|image| !plan.groups[image.group].packages.is_empty()).unwrap();
+    let features = Features { names: vec!["a/b".to_owned()], no_default: true, ..Features::default() };
+    let shape = |peer: &render::Peer| peer.dockerfile(&plan, image, plan.profile("prod").unwrap(), &features).unwrap();
+    let all: Vec<String> = render::PEERS.iter().map(shape).collect();
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("peers", all.join("\n"));
+    });
+}
+
+#[test]
 fn the_plan_is_deterministic_and_reads_its_own_json() {
     let tree = Tree::copy("example-workspace");
     let (_, one) = planned(&tree, "", None);
