@@ -21,6 +21,8 @@ use crate::cli::measure::{Form, Judgement, Measure};
 use crate::ui::{self, Shell};
 
 pub fn run(args: &Measure, common: &Common, shell: Shell) -> Result<()> {
+    // Before minutes go into what could not be written down.
+    let files = args.write.iter().map(|path| Ok((path.as_path(), form(path)?))).collect::<Result<Vec<_>>>()?;
     let base = args.judgement.compare.as_deref().map(report::read).transpose()?;
     let session = Session::open(common)?;
     let plan = session.plan()?;
@@ -75,7 +77,7 @@ pub fn run(args: &Measure, common: &Common, shell: Shell) -> Result<()> {
         contenders: entrants.iter().map(|entrant| entrant.contender.clone()).collect(),
         runs: runs?,
     };
-    show(&trial, base.as_ref(), args)?;
+    show(&trial, base.as_ref(), args.format, &files)?;
     judge(&trial, base.as_ref(), &args.judgement)
 }
 
@@ -104,20 +106,22 @@ fn intention(changes: &Changes, wanted: &[Scenario], entrants: &[Entrant]) -> St
     text
 }
 
-fn show(trial: &Trial, base: Option<&Trial>, args: &Measure) -> Result<()> {
-    for path in &args.write {
-        let form = match path.extension() {
-            Some("json") => Form::Json,
-            Some("md") => Form::Markdown,
-            Some("html" | "htm") => Form::Html,
-            _ => {
-                return Err(Failure::new(Kind::Usage, format!("`{path}` has no ending that says what it is"))
-                    .help("end it with .json, .md or .html"));
-            }
-        };
-        write(path, &text(trial, base, form)?)?;
+fn show(trial: &Trial, base: Option<&Trial>, format: Form, files: &[(&Utf8Path, Form)]) -> Result<()> {
+    for (path, form) in files {
+        write(path, &text(trial, base, *form)?)?;
     }
-    ui::print(&text(trial, base, args.format)?)
+    ui::print(&text(trial, base, format)?)
+}
+
+/// In which form a file is written, by its ending.
+fn form(path: &Utf8Path) -> Result<Form> {
+    match path.extension() {
+        Some("json") => Ok(Form::Json),
+        Some("md") => Ok(Form::Markdown),
+        Some("html" | "htm") => Ok(Form::Html),
+        _ => Err(Failure::new(Kind::Usage, format!("`{path}` has no ending that says what it is"))
+            .help("end it with .json, .md or .html")),
+    }
 }
 
 fn write(path: &Utf8Path, text: &str) -> Result<()> {

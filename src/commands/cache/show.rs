@@ -105,7 +105,10 @@ fn describe(shown: &Shown<'_>, verbose: bool) -> String {
             size(nameless.size)
         );
     }
-    let _ = writeln!(text, "\n{BOLD}in the cache {}, for {}{BOLD:#}", printable(&shown.remote.cache), shown.profile);
+    let _ = match shown.remote.cache.as_str() {
+        "none" => writeln!(text, "\n{BOLD}for other machines, for {}{BOLD:#}", shown.profile),
+        cache => writeln!(text, "\n{BOLD}in the cache {}, for {}{BOLD:#}", printable(cache), shown.profile),
+    };
     text.push_str(&on_remote(&shown.remote));
     match &shown.remote.unlisted {
         Some(how) => _ = writeln!(text, "  {how}"),
