@@ -84,12 +84,13 @@ impl BinaryGraph {
     }
 }
 
-pub(super) fn resolve(
-    graph: &PackageGraph,
+/// What cargo would compile for these members and this target.
+pub(super) fn simulate<'g>(
+    graph: &'g PackageGraph,
     members: &[&Member],
     features: &Features,
     triple: &str,
-) -> Result<BinaryGraph> {
+) -> Result<CargoSet<'g>> {
     // The host side is a Linux container's with glibc, whatever this machine is. An edition 2018 workspace has resolver 1,
     // whose unification only ever adds packages; what differs is too little to read the manifest for it.
     let mut options = CargoOptions::new();
@@ -103,8 +104,16 @@ pub(super) fn resolve(
     for member in members {
         initials = initials.union(&initial(graph, member, features)?);
     }
-    let set = CargoSet::new(initials, feature_graph.resolve_none(), &options).map_err(internal)?;
+    CargoSet::new(initials, feature_graph.resolve_none(), &options).map_err(internal)
+}
 
+pub(super) fn resolve(
+    graph: &PackageGraph,
+    members: &[&Member],
+    features: &Features,
+    triple: &str,
+) -> Result<BinaryGraph> {
+    let set = simulate(graph, members, features, triple)?;
     let on_host: BTreeSet<&str> = set
         .host_features()
         .packages_with_features(DependencyDirection::Forward)

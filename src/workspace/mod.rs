@@ -1,6 +1,8 @@
 //! Facts about a Cargo workspace, without opinions: packages, binaries, the resolved graph of each binary, the toolchain
 //! file, the profiles, and what the sources name. Nothing here knows what an image is.
 
+mod addresses;
+mod bill;
 mod cargo_config;
 mod graph;
 mod metadata;
@@ -16,6 +18,8 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use addresses::public_address;
+pub use bill::{Bill, BillEdge, BillPackage, BillSource, EdgeKind, PackageOrigin};
 pub use cargo_config::{CargoConfig, Link};
 pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
 pub use origins::Origin;
@@ -225,6 +229,15 @@ impl Workspace {
     /// As [`Workspace::graph`].
     pub fn graph_of(&self, members: &[&Member], features: &Features, triple: &str) -> Result<BinaryGraph> {
         graph::resolve(&self.graph, members, features, triple)
+    }
+
+    /// What a build of this member alone, for this target, is made from: packages with where they come from, and which of
+    /// them uses which.
+    ///
+    /// # Errors
+    /// As [`Workspace::graph`], and [`Kind::Workspace`](crate::failure::Kind::Workspace) where the lock file cannot be read.
+    pub fn bill(&self, member: &Member, features: &Features, triple: &str) -> Result<Bill> {
+        bill::read(&self.graph, &self.root, member, features, triple)
     }
 
     /// The first source of the library that most members use among those that this one's build compiles; none: it uses none.
