@@ -4,6 +4,7 @@
 //! Data flows one way: [`workspace`] → [`detect`] → [`plan`] → [`render`] → [`emit`], and
 //! [`plan`] → [`engine`] → [`image`] → [`measure`]. See `ARCHITECTURE.md`.
 
+pub mod attest;
 pub mod cache;
 pub mod config;
 pub mod detect;
