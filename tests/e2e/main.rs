@@ -28,7 +28,7 @@ fn main() {
         ("example: images are built, checked and small", example::images),
         ("example: the programs run as an unprivileged user on a read-only root", example::programs),
         ("example: TLS is verified against an authority in the image", example::verified_tls),
-        ("example: an edited line leaves the dependencies cached", rebuilds::edited_line),
+        ("example: an edited line compiles no dependency", rebuilds::edited_line),
         ("example: a new dependency is noticed where it needs more", rebuilds::new_dependency),
         ("a placeholder never ships", rebuilds::placeholder),
         ("cache: a workspace's mounts are shown, and pruned alone", cache::mounts_of_one_workspace),

@@ -12,11 +12,13 @@ pub fn edited_line() {
     let edit = format!("edit {}", tree.path().file_name().unwrap());
     fs_err::write(&main, text.replace("println!(\"{amount}\")", &format!("println!(\"{edit}: {{amount}}\")"))).unwrap();
     let report = tool::build(tree.path(), &["--bin", "orders"]);
-    let cook = report.build.stage("deps").find(|step| step.name.contains("cargo chef cook")).unwrap();
-    assert!(cook.cached, "{cook:?}");
+    // Seen twice on an engine with three images to build at once: the step that cooks ran again although its recipe was the same.
+    // Whether an engine finds a step is its own affair (shapes.rs asks it of a workspace with one image); that nothing of a
+    // dependency is compiled again is ours.
+    let mut compiled = report.build.steps.iter().flat_map(|step| &step.compiled);
+    assert!(compiled.all(|krate| krate.ends_with(" *")), "{:?}", report.build.steps);
     let compile = report.build.stage("builder").find(|step| step.name.contains("cargo build")).unwrap();
     assert!(!compile.cached && !compile.compiled.is_empty(), "{compile:?}");
-    assert!(compile.compiled.iter().all(|krate| krate.ends_with(" *")), "{:?}", compile.compiled);
     assert_eq!(tool::run_image("orders", &[], &["price", "tea", "1"]), format!("{edit}: €8.99\n"));
     assert!(report.images[0].before.is_some());
 
