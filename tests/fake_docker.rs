@@ -110,6 +110,21 @@ fn a_classic_image_store() {
     assert_eq!(pushed.status.code(), Some(5), "what cannot be checked is not pushed");
 }
 
+#[test]
+fn a_layer_that_the_engine_cleared_away() {
+    let fake = Fake::new();
+    let Output { status, stdout, stderr } = fake.command("cleared-away", &["build"]).output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(said.contains("Retrying the engine cleared a layer away"), "{said}");
+    assert!(!said.contains("parent snapshot"), "{said}");
+    // The image of the second run is looked at; this one is not what was promised.
+    assert_eq!(status.code(), Some(7), "{said}");
+    assert!(String::from_utf8(stdout).unwrap().contains("compressed"));
+
+    let said = fake.fails("cleared-away-again", 5, &["Retrying", "exporting to image", "parent snapshot"]);
+    assert_eq!(said.matches("Retrying").count(), 1, "{said}");
+}
+
 /// The recording says that all went well, and the image is not what was promised: that is a failure.
 #[test]
 fn an_image_that_is_not_what_was_promised() {

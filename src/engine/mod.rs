@@ -40,33 +40,61 @@ use record::{BuildRecord, TargetResult};
 pub fn build(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<BuildRecord> {
     let images = request.scratch.join("images");
     let began = Instant::now();
-    let built = prepare(request).and_then(|()| match run(engine, request, reporter) {
-        Ok(Ended::ClassicStore) => {
+    let built = run(engine, request, reporter).and_then(|ended| match ended {
+        Ended::ClassicStore => {
             let request = save::without_layouts(request)?;
-            prepare(&request)?;
-            let recorder = match run(engine, &request, reporter)? {
-                Ended::Built(recorder) => recorder,
+            let record = match run(engine, &request, reporter)? {
+                Ended::Built(record) => record,
                 Ended::ClassicStore => return Err(save::impossible()),
             };
-            save::all(engine, &request).map(|()| recorder)
+            save::all(engine, &request).map(|()| record)
         }
-        Ok(Ended::Built(recorder)) => Ok(recorder),
-        Err(failure) => Err(failure),
+        Ended::Built(record) => Ok(record),
     });
-    let recorder = built.inspect_err(|_| {
+    let mut record = built.inspect_err(|_| {
         // Half an image is no image.
         drop(fs_err::remove_dir_all(&images));
     })?;
-    let mut record = recorder.record(began.elapsed().as_secs_f64());
+    record.seconds = began.elapsed().as_secs_f64();
     record.targets = results(&fs_err::read_to_string(request.metadata_file()).unwrap_or_default());
     Ok(record)
 }
 
 /// How a run of bake ended that did not fail.
 enum Ended {
-    Built(Recorder),
+    Built(BuildRecord),
     /// Nothing was built: the engine cannot export a layout.
     ClassicStore,
+}
+
+/// What containerd says when it cleared a layer away while the engine put another one on it: an image that got the name of an
+/// older one makes the older one's layers garbage, and both go on at once (seen on Docker 28.5).
+const CLEARED_AWAY: [&str; 2] = ["failed to prepare extraction snapshot", "does not exist"];
+
+/// Runs bake, and once more where all that failed was the engine's own tidying: the second time every step is cached.
+fn run(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<Ended> {
+    let (recorder, failure) = match attempt(engine, request, reporter)? {
+        Attempt::Ended(ended) => return Ok(ended),
+        Attempt::Failed(recorder, failure) => (recorder, failure),
+    };
+    let error = recorder.failed().and_then(|step| step.error.as_deref()).unwrap_or_default();
+    if !CLEARED_AWAY.iter().all(|sign| error.contains(sign)) {
+        return Err(failure);
+    }
+    reporter.again("the engine cleared a layer away that it was about to use");
+    let mut first = recorder.record(0.0);
+    first.steps.retain(|step| step.error.is_none());
+    match attempt(engine, request, reporter)? {
+        Attempt::Ended(Ended::Built(second)) => Ok(Ended::Built(first.then(second))),
+        Attempt::Ended(other) => Ok(other),
+        Attempt::Failed(_, failure) => Err(failure),
+    }
+}
+
+/// How one run of bake ended.
+enum Attempt {
+    Ended(Ended),
+    Failed(Recorder, Failure),
 }
 
 fn prepare(request: &Request) -> Result<()> {
@@ -83,7 +111,8 @@ fn prepare(request: &Request) -> Result<()> {
     fs_err::write(request.override_file(), request.override_text()).map_err(unwritable)
 }
 
-fn run(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<Ended> {
+fn attempt(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<Attempt> {
+    prepare(request)?;
     let command = request.command(engine);
     let mut recorder = Recorder::default();
     let ended = command.stream(|stream, line| {
@@ -94,12 +123,13 @@ fn run(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<En
     reporter.finish();
     let status = ended?;
     if status.success() {
-        return Ok(Ended::Built(recorder));
+        return Ok(Attempt::Ended(Ended::Built(recorder.record(0.0))));
     }
     if recorder.text().iter().any(|line| line.contains(save::CLASSIC)) {
-        return Ok(Ended::ClassicStore);
+        return Ok(Attempt::Ended(Ended::ClassicStore));
     }
-    Err(explain::explain(&recorder, status, &request.root, &command.shell_line()))
+    let failure = explain::explain(&recorder, status, &request.root, &command.shell_line());
+    Ok(Attempt::Failed(recorder, failure))
 }
 
 #[derive(Deserialize)]

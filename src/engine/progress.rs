@@ -130,6 +130,14 @@ impl Reporter {
         }
     }
 
+    /// Says why everything runs once more.
+    pub(super) fn again(&mut self, why: &str) {
+        if self.style != Style::Quiet {
+            let yellow = AnsiColor::Yellow.on_default().bold();
+            self.say(&format!("{yellow}{:>12}{yellow:#} {why}", "Retrying"));
+        }
+    }
+
     /// Takes away what is only seen while something runs.
     pub(super) fn finish(&mut self) {
         for (_, bar) in std::mem::take(&mut self.running) {
