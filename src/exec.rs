@@ -2,7 +2,7 @@
 //! reports) and only then run. Ctrl-C is passed on to the children, and they are waited for.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,6 +53,8 @@ pub struct Command {
     pub env: Vec<(String, String)>,
     /// Environment that nobody may see: it is in no line that is shown, nor in what `Debug` prints.
     secret: Vec<(String, Hidden)>,
+    /// What it reads on standard input; none: nothing.
+    input: Option<String>,
     /// The folder that it runs in; none: ours.
     pub cwd: Option<Utf8PathBuf>,
     /// What it is for, a lowercase fragment: `read the workspace's metadata`.
@@ -98,6 +100,7 @@ impl Command {
             args: Vec::new(),
             env: Vec::new(),
             secret: Vec::new(),
+            input: None,
             cwd: None,
             why: why.into(),
             tidies: false,
@@ -140,6 +143,13 @@ impl Command {
     #[must_use]
     pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.secret.push((name.into(), Hidden(value.into())));
+        self
+    }
+
+    /// Gives it a few lines on standard input. Not for more than fits into a pipe: nobody reads its output meanwhile.
+    #[must_use]
+    pub fn input(mut self, text: impl Into<String>) -> Self {
+        self.input = Some(text.into());
         self
     }
 
@@ -229,8 +239,14 @@ impl Command {
         if let Some(cwd) = &self.cwd {
             command.current_dir(cwd);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| self.failure("could not be started").caused_by(error))
+        command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| self.failure("could not be started").caused_by(error))?;
+        if let (Some(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
+            // A child that does not want it has closed its end, and says why by its status.
+            let _ = stdin.write_all(text.as_bytes());
+        }
+        Ok(child)
     }
 
     fn failure(&self, what: &str) -> Failure {
@@ -293,4 +309,18 @@ fn shell_word(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_gets_what_it_is_given_and_nothing_else() {
+        let given = Command::new("cat", "repeat").input("a\nb").output().unwrap();
+        assert_eq!(given.stdout, "a\nb\n");
+        assert_eq!(Command::new("cat", "repeat").output().unwrap().stdout, "");
+        // One that does not want it is judged by its status.
+        assert!(Command::new("true", "ignore").input("a").output().unwrap().status.success());
+    }
 }
