@@ -17,6 +17,7 @@ pub mod image;
 pub mod image_paths;
 pub mod measure;
 pub mod plan;
+pub mod registry;
 pub mod render;
 pub mod trial;
 pub mod workspace;

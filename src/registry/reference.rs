@@ -1,0 +1,151 @@
+//! Names of images, as Docker reads them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use oci_spec::distribution;
+
+use crate::failure::{Failure, Kind};
+
+/// The registry that a name without one means, and the host that answers for it.
+const HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+
+/// The name of an image: registry, repository, tag, digest.
+///
+/// ```
+/// use cargo_dockerize::registry::Reference;
+/// let base: Reference = "distroless/static".parse()?;
+/// assert_eq!(base.to_string(), "docker.io/distroless/static:latest");
+/// let base: Reference = "debian".parse()?;
+/// assert_eq!(base.repository(), "library/debian");
+/// # Ok::<(), cargo_dockerize::failure::Failure>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reference(distribution::Reference);
+
+impl Reference {
+    /// The registry, as people write it: `docker.io`, `localhost:5000`.
+    pub fn registry(&self) -> &str {
+        self.0.registry()
+    }
+
+    /// The repository in it: `library/debian`.
+    pub fn repository(&self) -> &str {
+        self.0.repository()
+    }
+
+    /// The tag; a name with neither tag nor digest has `latest`.
+    pub fn tag(&self) -> Option<&str> {
+        self.0.tag()
+    }
+
+    /// The digest: `sha256:…`. Where there is one the tag only says where it came from.
+    pub fn digest(&self) -> Option<&str> {
+        self.0.digest()
+    }
+
+    /// The same repository at this digest, without a tag.
+    #[must_use]
+    pub fn at(&self, digest: &str) -> Self {
+        Self(self.0.clone_with_digest(digest.to_owned()))
+    }
+
+    /// The host, with its port, that answers for the registry.
+    pub(super) fn host(&self) -> &str {
+        if self.registry() == HUB.0 { HUB.1 } else { self.registry() }
+    }
+
+    /// What is asked for: the digest where there is one.
+    pub(super) fn wanted(&self) -> &str {
+        self.digest().or(self.tag()).unwrap_or("latest")
+    }
+}
+
+impl FromStr for Reference {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        let bad = |why: String| {
+            Failure::new(Kind::Usage, format!("`{text}` is not the name of an image: {why}"))
+                .help("write it as REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST, in lower case")
+        };
+        let reference: distribution::Reference =
+            text.parse().map_err(|error: distribution::ParseError| bad(error.to_string()))?;
+        // `A/b`: the first part may be a host, and is then taken for none.
+        if reference.repository().bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(bad("a repository is in lower case".to_owned()));
+        }
+        if let Some(digest) = reference.digest()
+            && hexadecimal(digest).is_none()
+        {
+            return Err(bad(format!("`{digest}` is not a sha256 digest")));
+        }
+        Ok(Self(reference))
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The digits of a digest that can be checked; others are refused before they become part of a URL or of a path.
+pub(super) fn hexadecimal(digest: &str) -> Option<&str> {
+    let digits = digest.strip_prefix("sha256:")?;
+    let known = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (digits.len() == 64 && digits.bytes().all(known)).then_some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn parts(text: &str) -> (String, String, Option<String>, Option<String>) {
+        let reference: Reference = text.parse().unwrap();
+        (
+            reference.registry().to_owned(),
+            reference.repository().to_owned(),
+            reference.tag().map(str::to_owned),
+            reference.digest().map(str::to_owned),
+        )
+    }
+
+    #[test]
+    fn names_are_read_as_docker_reads_them() {
+        let cases = [
+            ("debian", "docker.io", "library/debian", Some("latest"), None),
+            ("distroless/static", "docker.io", "distroless/static", Some("latest"), None),
+            ("index.docker.io/debian:12", "docker.io", "library/debian", Some("12"), None),
+            ("localhost:5000/a/b:1", "localhost:5000", "a/b", Some("1"), None),
+            ("localhost/a", "localhost", "a", Some("latest"), None),
+            ("gcr.io/x/y", "gcr.io", "x/y", Some("latest"), None),
+        ];
+        for (text, registry, repository, tag, digest) in cases {
+            let expected = (registry.to_owned(), repository.to_owned(), tag.map(str::to_owned), digest);
+            assert_eq!(parts(text), expected, "{text}");
+        }
+        let both = format!("gcr.io/x/y:tag@{DIGEST}");
+        assert_eq!(parts(&both), ("gcr.io".into(), "x/y".into(), Some("tag".into()), Some(DIGEST.into())));
+        assert_eq!(both.parse::<Reference>().unwrap().to_string(), both);
+        assert_eq!(parts(&format!("a@{DIGEST}")).2, None, "no tag is made up beside a digest");
+    }
+
+    #[test]
+    fn docker_hub_answers_elsewhere() {
+        assert_eq!("debian".parse::<Reference>().unwrap().host(), "registry-1.docker.io");
+        assert_eq!("ghcr.io/a/b".parse::<Reference>().unwrap().host(), "ghcr.io");
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        let sha512 = format!("a@sha512:{}", "0".repeat(128));
+        let upper = format!("a@{}", DIGEST.replace('a', "A"));
+        for text in ["", "A/b", "a b", "a@sha256:12", "a:", "https://a/b", &sha512, &upper] {
+            let failure = text.parse::<Reference>().unwrap_err();
+            assert_eq!(failure.kind(), Kind::Usage, "{text}");
+        }
+    }
+}
