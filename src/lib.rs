@@ -16,6 +16,7 @@ pub mod failure;
 pub mod image;
 pub mod image_paths;
 pub mod measure;
+pub mod oci;
 pub mod plan;
 pub mod registry;
 pub mod render;

@@ -1,0 +1,263 @@
+//! Blobs by their digests, in a folder under cargo's target folder.
+//!
+//! A blob is written into a temporary file in the same file system and gets its name when it is whole, so that what has a
+//! name is complete whenever and however a build ended. Two builds may use one store: a blob's name says what is in it, and
+//! it does not matter who of them wrote it. Which blobs the last builds used is written under a lock.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use oci_spec::image::{Descriptor, MediaType, Sha256Digest};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::fault::fault;
+use crate::failure::{Failure, Kind, Result};
+use crate::image::hex;
+
+/// A larger manifest or configuration is none.
+const LARGEST_JSON: u64 = 8 * 1024 * 1024;
+
+/// So many builds' blobs are kept: who goes back and forth between two profiles, or two branches, finds both.
+const BUILDS: usize = 8;
+
+/// A content store. As long as it is open nobody else collects what lies in it.
+#[derive(Debug)]
+pub struct Store {
+    folder: Utf8PathBuf,
+    /// Locked shared by everybody who uses the store, and exclusively by who removes from it.
+    users: File,
+}
+
+/// Who holds it alone may write what is remembered.
+pub(super) struct Lock(#[expect(dead_code, reason = "closing it unlocks")] File);
+
+impl Store {
+    /// Opens a store, and makes it where there is none.
+    ///
+    /// # Errors
+    /// [`Kind::Emit`]: the folder cannot be made or written.
+    pub fn open(folder: impl Into<Utf8PathBuf>) -> Result<Self> {
+        let folder = folder.into();
+        for inner in ["blobs/sha256", "incoming"] {
+            let path = folder.join(inner);
+            fs_err::create_dir_all(&path).map_err(|error| fault("made", &path, error))?;
+        }
+        let users = lock_file(&folder, "users.lock")?;
+        can_lock(users.lock_shared()).map_err(|error| fault("locked", &folder, error))?;
+        Ok(Self { folder, users })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
+    /// Where the blob of a digest lies, or would.
+    ///
+    /// # Errors
+    /// [`Kind::Verify`]: it is no SHA-256 digest.
+    pub fn blob(&self, digest: &str) -> Result<Utf8PathBuf> {
+        let known: Option<Sha256Digest> = digest.strip_prefix("sha256:").and_then(|value| value.parse().ok());
+        let known = known.ok_or_else(|| broken(format!("`{digest}` is not a digest that is known")))?;
+        Ok(self.folder.join("blobs/sha256").join(known.digest()))
+    }
+
+    /// Whether a blob is there, at least with the right size.
+    pub fn has(&self, descriptor: &Descriptor) -> bool {
+        let size = self.blob(descriptor.digest().as_ref()).and_then(|path| {
+            fs_err::metadata(&path).map(|metadata| metadata.len()).map_err(|error| fault("read", &path, error))
+        });
+        size.is_ok_and(|size| size == descriptor.size())
+    }
+
+    /// Keeps these bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Emit`]: they cannot be written.
+    pub fn put(&self, media_type: MediaType, bytes: &[u8]) -> Result<Descriptor> {
+        let digest = format!("sha256:{}", hex(&Sha256::digest(bytes)));
+        let path = self.blob(&digest)?;
+        // Small ones are compared, so that one that was broken is made whole.
+        if fs_err::read(&path).is_ok_and(|old| old == bytes) {
+            return descriptor(media_type, &digest, bytes.len() as u64);
+        }
+        let mut incoming = self.incoming()?;
+        incoming.write_all(bytes).map_err(|error| fault("written", &path, error))?;
+        incoming.keep(media_type)
+    }
+
+    /// A blob to write into.
+    ///
+    /// # Errors
+    /// [`Kind::Emit`]: no file can be made.
+    pub fn incoming(&self) -> Result<Incoming<'_>> {
+        let folder = self.folder.join("incoming");
+        let file = NamedTempFile::new_in(&folder).map_err(|error| fault("written", &folder, error))?;
+        Ok(Incoming { store: self, file, hash: Sha256::new(), size: 0 })
+    }
+
+    /// A manifest, an index or a configuration, its digest checked.
+    ///
+    /// # Errors
+    /// [`Kind::Verify`]: it is missing, too large, or not what its digest says.
+    pub fn json(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+        let digest = descriptor.digest().as_ref();
+        let path = self.blob(digest)?;
+        if descriptor.size() > LARGEST_JSON {
+            return Err(broken(format!("the blob {digest} is too large for what it is")));
+        }
+        let missing = |error| broken(format!("the blob {digest} cannot be read")).caused_by(error);
+        let mut bytes = Vec::new();
+        let file = fs_err::File::open(&path).map_err(missing)?;
+        file.take(LARGEST_JSON).read_to_end(&mut bytes).map_err(missing)?;
+        if format!("sha256:{}", hex(&Sha256::digest(&bytes))) != digest {
+            return Err(self.damaged(digest));
+        }
+        Ok(bytes)
+    }
+
+    /// A blob that is not what its digest says is taken away, so that the next build makes it anew.
+    pub(super) fn damaged(&self, digest: &str) -> Failure {
+        if let Ok(path) = self.blob(digest) {
+            drop(fs_err::remove_file(path));
+        }
+        broken(format!("the blob {digest} was damaged on the disk")).help("run it again: the blob was removed")
+    }
+
+    /// Waits until nobody else writes what is remembered.
+    pub(super) fn lock(&self) -> Result<Lock> {
+        let file = lock_file(&self.folder, "memo.lock")?;
+        can_lock(file.lock()).map_err(|error| fault("locked", &self.folder, error))?;
+        Ok(Lock(file))
+    }
+
+    /// Replaces a file in the store's folder at once. Call it with the lock held, with what was read under it.
+    pub(super) fn replace(&self, name: &str, _lock: &Lock, bytes: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        let written = NamedTempFile::new_in(self.folder.join("incoming")).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.persist(&path).map_err(|error| error.error)
+        });
+        written.map(drop).map_err(|error| fault("written", &path, error))
+    }
+
+    /// Notes that this build uses these blobs, and removes those that none of the last builds used. Another build that is
+    /// under way uses blobs that it has not named yet: then nothing is removed, and a later build does it. Gives the bytes
+    /// that were freed.
+    ///
+    /// # Errors
+    /// [`Kind::Emit`]: the list of builds cannot be written.
+    pub fn collect(&self, keep: &BTreeSet<String>) -> Result<u64> {
+        const LIST: &str = "builds.json";
+        let lock = self.lock()?;
+        let old = fs_err::read(self.folder.join(LIST)).unwrap_or_default();
+        let mut builds: Vec<BTreeSet<String>> = serde_json::from_slice(&old).unwrap_or_default();
+        if builds.first() == Some(keep) {
+            return Ok(0);
+        }
+        builds.retain(|build| build != keep);
+        builds.insert(0, keep.clone());
+        builds.truncate(BUILDS);
+        let text = serde_json::to_vec(&builds)
+            .map_err(|error| Failure::new(Kind::Internal, "the list of builds cannot be written").caused_by(error))?;
+        self.replace(LIST, &lock, &text)?;
+        // From here on others know what we use. Their own blobs are safe while they hold the store open.
+        drop(self.users.unlock());
+        let freed = match self.users.try_lock() {
+            Ok(()) => self.remove_all_but(&builds),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => 0,
+        };
+        drop(self.users.unlock());
+        can_lock(self.users.lock_shared()).map_err(|error| fault("locked", &self.folder, error))?;
+        Ok(freed)
+    }
+
+    /// What cannot be removed stays: it does no harm.
+    fn remove_all_but(&self, builds: &[BTreeSet<String>]) -> u64 {
+        let mut freed = 0;
+        for folder in ["blobs/sha256", "incoming"] {
+            for entry in fs_err::read_dir(self.folder.join(folder)).into_iter().flatten().flatten() {
+                let digest = format!("sha256:{}", entry.file_name().to_string_lossy());
+                if folder == "incoming" || !builds.iter().any(|build| build.contains(&digest)) {
+                    let size = entry.metadata().map_or(0, |metadata| metadata.len());
+                    freed += if fs_err::remove_file(entry.path()).is_ok() { size } else { 0 };
+                }
+            }
+        }
+        freed
+    }
+}
+
+/// A blob that is being written; it goes when it is dropped before it is kept.
+pub struct Incoming<'a> {
+    store: &'a Store,
+    file: NamedTempFile,
+    hash: Sha256,
+    size: u64,
+}
+
+impl Incoming<'_> {
+    /// Gives it its name.
+    ///
+    /// # Errors
+    /// [`Kind::Emit`]: it cannot be moved to its place.
+    pub fn keep(self, media_type: MediaType) -> Result<Descriptor> {
+        let digest = format!("sha256:{}", hex(&self.hash.finalize()));
+        let path = self.store.blob(&digest)?;
+        let failed = |error: std::io::Error| fault("written", &path, error);
+        read_only(self.file.as_file()).map_err(failed)?;
+        self.file.persist(&path).map_err(|error| failed(error.error))?;
+        descriptor(media_type, &digest, self.size)
+    }
+}
+
+impl Write for Incoming<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.as_file_mut().write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.as_file_mut().flush()
+    }
+}
+
+/// A layout's blobs are links to the store's: who writes into one by mistake is stopped.
+#[cfg(unix)]
+fn read_only(file: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o444))
+}
+
+#[cfg(not(unix))]
+fn read_only(_: &File) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn lock_file(folder: &Utf8Path, name: &str) -> Result<File> {
+    let path = folder.join(name);
+    File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| fault("written", &path, error))
+}
+
+/// A file system that knows no locks does not keep anybody from building.
+fn can_lock(locked: std::io::Result<()>) -> std::io::Result<()> {
+    match locked {
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        other => other,
+    }
+}
+
+pub(super) fn descriptor(media_type: MediaType, digest: &str, size: u64) -> Result<Descriptor> {
+    let digest: oci_spec::image::Digest =
+        digest.parse().map_err(|error| broken(format!("`{digest}` is not a digest that is known")).caused_by(error))?;
+    Ok(Descriptor::new(media_type, size, digest))
+}
+
+pub(super) fn broken(what: impl std::fmt::Display) -> Failure {
+    Failure::new(Kind::Verify, format!("the image cannot be written: {what}"))
+}

@@ -1,0 +1,172 @@
+//! The files of one layer, before they are a layer.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use walkdir::WalkDir;
+
+use super::fault::fault;
+use crate::exec;
+use crate::failure::{Failure, Kind, Result, printable};
+
+/// What takes a path of the layers below away starts with this; a file of such a name cannot be in a layer.
+const WHITEOUT: &str = ".wh.";
+
+/// An entry of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Permissions, with setuid, setgid and the sticky bit.
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// What it is.
+    pub content: Content,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A folder.
+    Folder,
+    /// A symbolic link, and where to: any text, as it is followed inside of the image only.
+    Link(String),
+    /// A file with these bytes.
+    Bytes(Vec<u8>),
+    /// A file with the contents of this one on the host, which is read when the layer is written.
+    File(Utf8PathBuf),
+}
+
+impl Entry {
+    /// An entry of root's.
+    pub fn new(mode: u32, content: Content) -> Self {
+        Self { mode, uid: 0, gid: 0, content }
+    }
+
+    /// The same of somebody else.
+    #[must_use]
+    pub fn owned_by(self, uid: u32, gid: u32) -> Self {
+        Self { uid, gid, ..self }
+    }
+}
+
+/// The entries of one layer, by path from the image's root. Folders stand before what is in them, and every parent is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree(BTreeMap<Utf8PathBuf, Entry>);
+
+impl Tree {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Its entries in the order of the archive.
+    pub fn entries(&self) -> impl Iterator<Item = (&Utf8Path, &Entry)> {
+        self.0.iter().map(|(path, entry)| (path.as_path(), entry))
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts an entry at a path of the image, `/` before it or not; folders above that are missing are root's and 0755. What is
+    /// there already is replaced, as `COPY` does it.
+    ///
+    /// # Errors
+    /// [`Kind::Workspace`]: the path leads out of the image, cannot be in a layer, or lies under something that is no folder.
+    pub fn insert(&mut self, at: impl AsRef<Utf8Path>, entry: Entry) -> Result<()> {
+        let path = relative(at.as_ref())?;
+        let above: Vec<&Utf8Path> = path.ancestors().skip(1).take_while(|folder| !folder.as_str().is_empty()).collect();
+        for folder in above.into_iter().rev() {
+            let there = self.0.entry(folder.to_owned()).or_insert_with(|| Entry::new(0o755, Content::Folder));
+            if there.content != Content::Folder {
+                return Err(unfit(&path, &format!("/{folder} is no folder")));
+            }
+        }
+        let hides = entry.content != Content::Folder
+            && self.0.get(&path).is_some_and(|old| old.content == Content::Folder)
+            && self.0.range(path.clone()..).nth(1).is_some_and(|(next, _)| next.starts_with(&path));
+        if hides {
+            return Err(unfit(&path, "there is a folder of that name, with files in it"));
+        }
+        self.0.insert(path, Entry { mode: entry.mode & 0o7777, ..entry });
+        Ok(())
+    }
+
+    /// Puts what lies in a folder of the host at a path of the image, as `COPY` does it: permissions stay, everything is
+    /// root's, links are not followed. `keep` is asked with the path from that folder; a folder that it does not want is
+    /// not looked into.
+    ///
+    /// # Errors
+    /// [`Kind::Workspace`]: something in it is neither a file, a folder nor a link, has a name that is not UTF-8 or that no
+    /// layer can have; [`Kind::Emit`]: it cannot be read.
+    pub fn add_folder(&mut self, host: &Utf8Path, at: &Utf8Path, keep: impl Fn(&Utf8Path) -> bool) -> Result<()> {
+        let inside = |path: &Utf8Path| path.strip_prefix(host).unwrap_or(path).to_owned();
+        let walk = WalkDir::new(host).min_depth(1).into_iter().filter_entry(|entry| {
+            // What is not UTF-8 is refused below, with its name.
+            Utf8Path::from_path(entry.path()).is_none_or(|path| keep(&inside(path)))
+        });
+        for found in walk {
+            if exec::interrupted() {
+                return Err(exec::interruption());
+            }
+            let found = found.map_err(|error| fault("read", host, error.into()))?;
+            let Some(path) = Utf8Path::from_path(found.path()) else {
+                return Err(unfit(Utf8Path::new(&found.path().to_string_lossy()), "its name is not UTF-8"));
+            };
+            let kind = found.file_type();
+            let (mode, content) = if kind.is_symlink() {
+                let to = fs_err::read_link(path).map_err(|error| fault("read", path, error))?;
+                let to = to.into_os_string().into_string();
+                (0o777, Content::Link(to.map_err(|_| unfit(path, "what it points at is not UTF-8"))?))
+            } else {
+                let metadata = found.metadata().map_err(|error| fault("read", path, error.into()))?;
+                let content = if kind.is_dir() {
+                    Content::Folder
+                } else if kind.is_file() {
+                    Content::File(path.to_owned())
+                } else {
+                    return Err(unfit(path, "it is neither a file, a folder nor a link")
+                        .help("remove it, or leave it out with a line in the ignore file"));
+                };
+                (mode(&metadata), content)
+            };
+            self.insert(at.join(inside(path)), Entry::new(mode, content))?;
+        }
+        Ok(())
+    }
+}
+
+/// Permissions as `COPY` keeps them; where files have none everything may be executed, as Docker does it there.
+#[cfg(unix)]
+fn mode(metadata: &std::fs::Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o7777
+}
+
+#[cfg(not(unix))]
+fn mode(_: &std::fs::Metadata) -> u32 {
+    0o755
+}
+
+fn relative(at: &Utf8Path) -> Result<Utf8PathBuf> {
+    let mut path = Utf8PathBuf::new();
+    for component in at.components() {
+        match component {
+            Utf8Component::RootDir | Utf8Component::CurDir => {}
+            Utf8Component::Normal(name) if name.contains('\0') => return Err(unfit(at, "there is a NUL in its name")),
+            Utf8Component::Normal(name) if name.starts_with(WHITEOUT) => {
+                return Err(unfit(at, "a name that starts with `.wh.` removes a file from an image"));
+            }
+            Utf8Component::Normal(name) => path.push(name),
+            Utf8Component::ParentDir | Utf8Component::Prefix(_) => return Err(unfit(at, "it leads out of the image")),
+        }
+    }
+    if path.as_str().is_empty() { Err(unfit(at, "it names no file")) } else { Ok(path) }
+}
+
+fn unfit(path: &Utf8Path, why: &str) -> Failure {
+    Failure::new(Kind::Workspace, format!("`{}` cannot be put into an image: {why}", printable(path.as_str())))
+}
