@@ -4,10 +4,15 @@ use std::io::{Error, ErrorKind};
 
 use camino::Utf8Path;
 
-use crate::failure::{Failure, Kind};
+use crate::exec;
+use crate::failure::{Failure, Kind, Result};
 
-/// The failure that an error is.
+/// The failure that an error is. A [`Failure`] that had to travel as an error comes out as it was.
 pub(super) fn fault(doing: &str, place: &Utf8Path, error: Error) -> Failure {
+    let error = match error.downcast::<Failure>() {
+        Ok(failure) => return failure,
+        Err(error) => error,
+    };
     let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge);
     if full {
         return Failure::new(Kind::Emit, format!("the disk is full: {place} could not be {doing}"))
@@ -15,4 +20,9 @@ pub(super) fn fault(doing: &str, place: &Utf8Path, error: Error) -> Failure {
             .help("free some room there, or set CARGO_TARGET_DIR to a folder on another disk; then run it again");
     }
     Failure::new(Kind::Emit, format!("{place} could not be {doing}")).caused_by(error)
+}
+
+/// Nothing, or the interrupt, as an error that can go through a writer.
+pub(super) fn go_on() -> Result<(), Error> {
+    if exec::interrupted() { Err(Error::other(exec::interruption())) } else { Ok(()) }
 }

@@ -2,7 +2,8 @@
 //!
 //! A blob is written into a temporary file in the same file system and gets its name when it is whole, so that what has a
 //! name is complete whenever and however a build ended. Two builds may use one store: a blob's name says what is in it, and
-//! it does not matter who of them wrote it. Which blobs the last builds used is written under a lock.
+//! it does not matter who of them wrote it. What is remembered between builds ([`mod@super::layer`]) is read whole, and written
+//! under a lock.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -260,4 +261,88 @@ pub(super) fn descriptor(media_type: MediaType, digest: &str, size: u64) -> Resu
 
 pub(super) fn broken(what: impl std::fmt::Display) -> Failure {
     Failure::new(Kind::Verify, format!("the image cannot be written: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::testing::scratch;
+
+    fn put(store: &Store, text: &str) -> String {
+        store.put(MediaType::ImageConfig, text.as_bytes()).unwrap().digest().to_string()
+    }
+
+    fn keep(digests: &[&String]) -> BTreeSet<String> {
+        digests.iter().map(|digest| (*digest).clone()).collect()
+    }
+
+    #[test]
+    fn what_was_put_is_there_under_its_digest_and_a_broken_one_is_made_whole() {
+        let folder = scratch();
+        let store = Store::open(folder.path()).unwrap();
+        let descriptor = store.put(MediaType::ImageConfig, b"{}").unwrap();
+        // The digest of `{}` that the specification names.
+        let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        assert_eq!((descriptor.digest().as_ref(), descriptor.size()), (digest, 2));
+        assert_eq!(store.json(&descriptor).unwrap(), b"{}");
+        let path = store.blob(digest).unwrap();
+        fs_err::remove_file(&path).unwrap();
+        fs_err::write(&path, "[]").unwrap();
+        assert_eq!(store.json(&descriptor).unwrap_err().kind(), Kind::Verify);
+        assert!(!store.has(&descriptor), "a damaged blob stays");
+        fs_err::write(&path, "[]").unwrap();
+        store.put(MediaType::ImageConfig, b"{}").unwrap();
+        assert_eq!(store.json(&descriptor).unwrap(), b"{}");
+    }
+
+    #[test]
+    fn only_digests_name_blobs() {
+        let folder = scratch();
+        let store = Store::open(folder.path()).unwrap();
+        for digest in ["", "sha256:", "sha256:../../etc/passwd", "md5:00", &format!("sha512:{}", "a".repeat(64))] {
+            assert_eq!(store.blob(digest).unwrap_err().kind(), Kind::Verify, "{digest}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_kept_leaves_nothing() {
+        let folder = scratch();
+        let store = Store::open(folder.path()).unwrap();
+        let mut incoming = store.incoming().unwrap();
+        incoming.write_all(b"half").unwrap();
+        drop(incoming);
+        assert_eq!(fs_err::read_dir(folder.path().join("incoming")).unwrap().count(), 0);
+        assert_eq!(fs_err::read_dir(folder.path().join("blobs/sha256")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn blobs_of_the_last_builds_stay() {
+        let folder = scratch();
+        let store = Store::open(folder.path()).unwrap();
+        let there = |digest: &String| store.blob(digest).unwrap().exists();
+        let mut digests = Vec::new();
+        for build in 0..BUILDS {
+            digests.push(put(&store, &build.to_string()));
+            store.collect(&keep(&[&digests[build]])).unwrap();
+        }
+        assert!(digests.iter().all(there));
+        fs_err::write(folder.path().join("incoming/left-by-a-killed-build"), "").unwrap();
+        digests.push(put(&store, "one too many"));
+        assert_eq!(store.collect(&keep(&[&digests[BUILDS]])).unwrap(), 1, "the oldest one, of one byte");
+        assert!(!there(&digests[0]) && digests[1..].iter().all(there));
+        assert_eq!(fs_err::read_dir(folder.path().join("incoming")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn nothing_is_removed_under_another_build() {
+        let folder = scratch();
+        let (ours, theirs) = (Store::open(folder.path()).unwrap(), Store::open(folder.path()).unwrap());
+        let fresh = put(&theirs, "not named yet");
+        let kept = put(&ours, "kept");
+        assert_eq!(ours.collect(&keep(&[&kept])).unwrap(), 0);
+        assert!(theirs.blob(&fresh).unwrap().exists());
+        drop(theirs);
+        assert!(ours.collect(&keep(&[&kept, &put(&ours, "more")])).unwrap() > 0);
+        assert!(!ours.blob(&fresh).unwrap().exists());
+    }
 }

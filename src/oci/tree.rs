@@ -170,3 +170,85 @@ fn relative(at: &Utf8Path) -> Result<Utf8PathBuf> {
 fn unfit(path: &Utf8Path, why: &str) -> Failure {
     Failure::new(Kind::Workspace, format!("`{}` cannot be put into an image: {why}", printable(path.as_str())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::testing::scratch;
+
+    fn file(text: &str) -> Entry {
+        Entry::new(0o644, Content::Bytes(text.into()))
+    }
+
+    fn paths(tree: &Tree) -> Vec<&str> {
+        tree.entries().map(|(path, _)| path.as_str()).collect()
+    }
+
+    #[test]
+    fn parents_are_there_and_stand_first() {
+        let mut tree = Tree::new();
+        tree.insert("/usr/local/bin/a", file("")).unwrap();
+        tree.insert("usr/local-not", file("")).unwrap();
+        tree.insert("/tmp", Entry::new(0o1777, Content::Folder).owned_by(1, 2)).unwrap();
+        tree.insert("/tmp/x", file("")).unwrap();
+        assert_eq!(
+            paths(&tree),
+            ["tmp", "tmp/x", "usr", "usr/local", "usr/local/bin", "usr/local/bin/a", "usr/local-not"]
+        );
+        let (_, tmp) = tree.entries().next().unwrap();
+        assert_eq!((tmp.mode, tmp.uid, tmp.gid), (0o1777, 1, 2));
+    }
+
+    #[test]
+    fn the_later_one_wins_where_it_can() {
+        let mut tree = Tree::new();
+        tree.insert("a", file("old")).unwrap();
+        tree.insert("a", file("new")).unwrap();
+        assert_eq!(tree.entries().next().unwrap().1.content, Content::Bytes("new".into()));
+        tree.insert("f", Entry::new(0o755, Content::Folder)).unwrap();
+        tree.insert("f", Entry::new(0o700, Content::Folder)).unwrap();
+        tree.insert("f", file("")).unwrap();
+        tree.insert("l", Entry::new(0o777, Content::Link("a".into()))).unwrap();
+        tree.insert("g/h", file("")).unwrap();
+        assert_eq!(tree.insert("l/x", file("")).unwrap_err().kind(), Kind::Workspace);
+        assert_eq!(tree.insert("a/x", file("")).unwrap_err().kind(), Kind::Workspace);
+        assert_eq!(tree.insert("g", file("")).unwrap_err().kind(), Kind::Workspace);
+    }
+
+    #[test]
+    fn paths_that_no_layer_may_have_are_refused() {
+        for path in ["", "/", "..", "a/../b", "/../etc/passwd", "a\0b", "srv/.wh.bin", ".wh..wh..opq"] {
+            assert_eq!(Tree::new().insert(path, file("")).unwrap_err().kind(), Kind::Workspace, "{path:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_is_taken_as_copy_takes_it() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let host = scratch();
+        let root = host.path();
+        fs_err::create_dir_all(root.join("inner/deep")).unwrap();
+        fs_err::create_dir_all(root.join("target")).unwrap();
+        fs_err::write(root.join("inner/line\nbreak"), "x").unwrap();
+        fs_err::write(root.join("target/big"), "x").unwrap();
+        fs_err::write(root.join("run"), "x").unwrap();
+        std::fs::set_permissions(root.join("run"), PermissionsExt::from_mode(0o6750)).unwrap();
+        symlink("../../etc/passwd", root.join("out")).unwrap();
+        symlink("nowhere", root.join("inner/broken")).unwrap();
+        let mut tree = Tree::new();
+        tree.add_folder(root, Utf8Path::new("/srv"), |path| path != "target").unwrap();
+        assert_eq!(
+            paths(&tree),
+            ["srv", "srv/inner", "srv/inner/broken", "srv/inner/deep", "srv/inner/line\nbreak", "srv/out", "srv/run"]
+        );
+        let entry = |at: &str| tree.entries().find(|(path, _)| *path == at).unwrap().1.clone();
+        assert_eq!(entry("srv/run"), Entry::new(0o6750, Content::File(root.join("run"))));
+        assert_eq!(entry("srv/out").content, Content::Link("../../etc/passwd".into()));
+
+        let socket = root.join("socket");
+        let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let refused = Tree::new().add_folder(root, Utf8Path::new("/srv"), |_| true).unwrap_err();
+        assert!(refused.to_string().contains("socket"), "{refused}");
+    }
+}
