@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Extra, SbomInput, TOOL, TOOL_VERSION, is_sha256, license, purl, seconds, unwritable, uuid};
+use super::{Extra, SbomInput, TOOL, TOOL_VERSION, license, purl, seconds, unwritable, uuid};
+use crate::digest::is_sha256;
 use crate::failure::Result;
 use crate::workspace::{BillPackage, BillSource};
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 pub use provenance::{Base, ProvenanceInput, Toolchain, provenance};
 pub use purl::debian;
 
-use crate::digest::Digester;
+use crate::digest::{Digester, sha256_digits};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::Bill;
 
@@ -191,12 +191,8 @@ impl Image {
 }
 
 fn sha256(digest: &str) -> Result<&str> {
-    let digits = digest.strip_prefix("sha256:").filter(|digits| is_sha256(digits));
+    let digits = sha256_digits(digest);
     digits.ok_or_else(|| Failure::new(Kind::Internal, format!("`{digest}` is not a digest of SHA-256")))
-}
-
-fn is_sha256(digits: &str) -> bool {
-    digits.len() == 64 && digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
 }
 
 fn sorted(extras: &[Extra]) -> Result<Vec<Extra>> {

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Document, Image, Source, TOOL, TOOL_VERSION, is_sha256, purl, seconds, sha256, state};
+use super::{Document, Image, Source, TOOL, TOOL_VERSION, purl, seconds, sha256, state};
+use crate::digest::is_sha256;
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{Features, public_address};
 

@@ -36,5 +36,5 @@ pub(super) fn checksum(text: &str) -> String {
         hash.update(line.trim_end_matches('\r').as_bytes());
         hash.update(b"\n");
     }
-    crate::image::hex(&hash.finalize())
+    crate::digest::hex(&hash.finalize())
 }

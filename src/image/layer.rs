@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use tar::EntryType;
 
 use super::layout::{Layout, broken, check};
-use super::{Entry, File, FileKind, Layer, hex};
+use super::{Entry, File, FileKind, Layer};
+use crate::digest;
 use crate::failure::Result;
 
 /// A larger file is not read into memory: nothing that is looked into is.
@@ -46,7 +47,7 @@ pub(super) fn read(layout: &Layout, descriptor: &Descriptor) -> Result<Layer> {
     }
     // What follows the archive's end counts for the digest.
     std::io::copy(&mut source, &mut std::io::sink()).map_err(failed)?;
-    check(&digest, &hex(&source.hash.finalize()))?;
+    check(&digest, &digest::sha256(source.hash))?;
     let unpacked = entries.iter().map(|entry| entry.file.size).sum();
     let compressed = if is_plain(&media_type) { gzipped(layout, &digest).map_err(failed)? } else { source.bytes };
     Ok(Layer { digest, media_type, compressed, unpacked, entries })

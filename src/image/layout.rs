@@ -2,13 +2,13 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
-use sha2::{Digest, Sha256};
 
-use super::{Config, Image, hex, layer};
+use super::{Config, Image, layer};
+use crate::digest;
 use crate::failure::{Failure, Kind, Result};
 
 /// A larger manifest or configuration is none.
-const LARGEST_JSON: u64 = 8 * 1024 * 1024;
+pub(crate) const LARGEST_JSON: u64 = 8 * 1024 * 1024;
 
 /// How deep indexes may lie in indexes: a layout's own, and one of platforms.
 const DEPTH: usize = 4;
@@ -97,17 +97,15 @@ impl Layout {
             return Err(broken(format!("the blob {digest} is too large for what it is")));
         }
         let bytes = fs_err::read(&path).map_err(missing)?;
-        check(&digest, &hex(&Sha256::digest(&bytes)))?;
+        check(&digest, &digest::sha256_of(&bytes))?;
         Ok(bytes)
     }
 
     /// Where the blob of a digest lies.
     pub(super) fn blob(&self, digest: &str) -> Result<Utf8PathBuf> {
-        match digest.split_once(':') {
-            Some(("sha256", value)) if value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                Ok(self.0.join("blobs/sha256").join(value))
-            }
-            _ => Err(broken(format!("`{digest}` is not a digest that is known"))),
+        match digest::sha256_digits(digest) {
+            Some(digits) => Ok(self.0.join("blobs/sha256").join(digits)),
+            None => Err(broken(format!("`{digest}` is not a digest that is known"))),
         }
     }
 
@@ -118,7 +116,7 @@ impl Layout {
 }
 
 pub(super) fn check(digest: &str, found: &str) -> Result<()> {
-    if digest.strip_prefix("sha256:") == Some(found) {
+    if digest == found {
         return Ok(());
     }
     Err(broken(format!("the blob {digest} is not what its digest says")))

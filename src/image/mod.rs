@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use layout::LARGEST_JSON;
 pub use layout::Layout;
 
 /// An image: its configuration, its layers, and the file system that they make.
@@ -161,15 +162,6 @@ impl Image {
         }
         Some(if done.is_empty() { "/".to_owned() } else { done })
     }
-}
-
-/// Bytes in hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

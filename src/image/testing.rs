@@ -5,7 +5,8 @@ use camino::Utf8Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Image, Layout, hex};
+use super::{Image, Layout};
+use crate::digest::hex;
 
 /// An entry: path (a folder's ends in `/`), mode, owner, contents; or with ` -> ` a link.
 pub type Row<'a> = (&'a str, u32, u64, &'a [u8]);

@@ -16,7 +16,7 @@ use oci_spec::image::MediaType;
 use sha2::{Digest, Sha256};
 
 use super::fault::go_on;
-use crate::image::hex;
+use crate::digest;
 
 /// Bytes of a block. Smaller ones cost size, larger ones memory, and threads that have nothing to do.
 pub(super) const BLOCK: usize = 1024 * 1024;
@@ -127,7 +127,7 @@ impl<W: Write> Packer<W> {
             self.to.write_all(&self.crc.amount().to_le_bytes())?;
         }
         self.to.flush()?;
-        Ok((self.to, format!("sha256:{}", hex(&self.plain.finalize()))))
+        Ok((self.to, digest::sha256(self.plain)))
     }
 
     fn take(&mut self, last: bool) -> Block {
@@ -275,7 +275,7 @@ mod tests {
             writer.write_all(piece).unwrap();
         }
         let (packed, plain) = writer.finish().unwrap();
-        assert_eq!(plain, format!("sha256:{}", hex(&Sha256::digest(bytes))));
+        assert_eq!(plain, digest::sha256_of(bytes));
         packed
     }
 

@@ -13,9 +13,8 @@ use super::fault::{fault, go_on};
 use super::memo::{Made, Memo};
 use super::store::{Store, descriptor};
 use super::tree::{Content, Entry, Tree};
-use crate::digest::Digester;
+use crate::digest::{Digester, hex};
 use crate::failure::{Failure, Kind, Result};
-use crate::image::hex;
 
 /// What a layer's bytes depend on besides its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::fault::{fault, go_on};
 use super::store::{Lock, Store};
+use crate::digest::hex;
 use crate::failure::{Failure, Kind, Result};
-use crate::image::hex;
 
 const FILE: &str = "memo.json";
 

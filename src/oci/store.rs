@@ -10,16 +10,14 @@ use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use oci_spec::image::{Descriptor, MediaType, Sha256Digest};
+use oci_spec::image::{Descriptor, MediaType};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::fault::fault;
+use crate::digest;
 use crate::failure::{Failure, Kind, Result};
-use crate::image::hex;
-
-/// A larger manifest or configuration is none.
-const LARGEST_JSON: u64 = 8 * 1024 * 1024;
+use crate::image::LARGEST_JSON;
 
 /// So many builds' blobs are kept: who goes back and forth between two profiles, or two branches, finds both.
 const BUILDS: usize = 8;
@@ -61,9 +59,9 @@ impl Store {
     /// # Errors
     /// [`Kind::Verify`]: it is no SHA-256 digest.
     pub fn blob(&self, digest: &str) -> Result<Utf8PathBuf> {
-        let known: Option<Sha256Digest> = digest.strip_prefix("sha256:").and_then(|value| value.parse().ok());
-        let known = known.ok_or_else(|| broken(format!("`{digest}` is not a digest that is known")))?;
-        Ok(self.folder.join("blobs/sha256").join(known.digest()))
+        let digits = digest::sha256_digits(digest);
+        let digits = digits.ok_or_else(|| broken(format!("`{digest}` is not a digest that is known")))?;
+        Ok(self.folder.join("blobs/sha256").join(digits))
     }
 
     /// Whether a blob is there, at least with the right size.
@@ -79,7 +77,7 @@ impl Store {
     /// # Errors
     /// [`Kind::Emit`]: they cannot be written.
     pub fn put(&self, media_type: MediaType, bytes: &[u8]) -> Result<Descriptor> {
-        let digest = format!("sha256:{}", hex(&Sha256::digest(bytes)));
+        let digest = digest::sha256_of(bytes);
         let path = self.blob(&digest)?;
         // Small ones are compared, so that one that was broken is made whole.
         if fs_err::read(&path).is_ok_and(|old| old == bytes) {
@@ -114,7 +112,7 @@ impl Store {
         let mut bytes = Vec::new();
         let file = fs_err::File::open(&path).map_err(missing)?;
         file.take(LARGEST_JSON).read_to_end(&mut bytes).map_err(missing)?;
-        if format!("sha256:{}", hex(&Sha256::digest(&bytes))) != digest {
+        if digest::sha256_of(&bytes) != digest {
             return Err(self.damaged(digest));
         }
         Ok(bytes)
@@ -206,7 +204,7 @@ impl Incoming<'_> {
     /// # Errors
     /// [`Kind::Emit`]: it cannot be moved to its place.
     pub fn keep(self, media_type: MediaType) -> Result<Descriptor> {
-        let digest = format!("sha256:{}", hex(&self.hash.finalize()));
+        let digest = digest::sha256(self.hash);
         let path = self.store.blob(&digest)?;
         let failed = |error: std::io::Error| fault("written", &path, error);
         read_only(self.file.as_file()).map_err(failed)?;

@@ -14,9 +14,9 @@ use super::reference::Reference;
 use super::resolve::{compare, known};
 use super::wire::{Answer, Call, Trouble};
 use super::words::{self, Deed, short};
+use crate::digest;
 use crate::exec;
 use crate::failure::{Failure, Kind, Result};
-use crate::image::hex;
 
 const BUFFER: usize = 64 * 1024;
 
@@ -54,7 +54,7 @@ impl Client {
             };
             match trouble {
                 Ok(()) => {
-                    let found = format!("sha256:{}", hex(&part.hasher.clone().finalize()));
+                    let found = digest::sha256(part.hasher.clone());
                     match compare(&deed, "the blob", &digest, &found) {
                         Ok(()) => return part.keep(into),
                         // Two halves of different things: once more from the start.

@@ -10,10 +10,11 @@ use ureq::http::Method;
 use super::Client;
 use super::host::Session;
 use super::reference::Reference;
-use super::resolve::{compare, digest_of, known};
+use super::resolve::{compare, known};
 use super::upload::Upload;
 use super::wire::{Call, Payload, locked};
 use super::words::{self, short};
+use crate::digest::sha256_of;
 use crate::exec;
 use crate::failure::Result;
 
@@ -109,7 +110,7 @@ impl Client {
                 &deed,
                 "the manifest",
                 known(&deed, &manifest.digest).map(|_| &manifest.digest)?,
-                &digest_of(&manifest.bytes),
+                &sha256_of(&manifest.bytes),
             )?;
         }
         let outcomes = each(&blobs, |blob, stop| Upload::new(self, &session, blob, on_progress, stop)?.run())?;

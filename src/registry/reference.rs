@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use oci_spec::distribution;
 
+use crate::digest::sha256_digits;
 use crate::failure::{Failure, Kind};
 
 /// The registry that a name without one means, and the host that answers for it.
@@ -76,7 +77,7 @@ impl FromStr for Reference {
             return Err(bad("a repository is in lower case".to_owned()));
         }
         if let Some(digest) = reference.digest()
-            && hexadecimal(digest).is_none()
+            && sha256_digits(digest).is_none()
         {
             return Err(bad(format!("`{digest}` is not a sha256 digest")));
         }
@@ -88,13 +89,6 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// The digits of a digest that can be checked; others are refused before they become part of a URL or of a path.
-pub(super) fn hexadecimal(digest: &str) -> Option<&str> {
-    let digits = digest.strip_prefix("sha256:")?;
-    let known = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    (digits.len() == 64 && digits.bytes().all(known)).then_some(digits)
 }
 
 #[cfg(test)]

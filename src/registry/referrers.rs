@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use super::Client;
 use super::host::Session;
 use super::push::Manifest;
-use super::resolve::{digest_of, known};
+use super::resolve::known;
 use super::words;
+use crate::digest::sha256_of;
 use crate::failure::Result;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -40,7 +41,7 @@ impl Client {
             Err(answer) => return Err(session.refused(&deed, answer)),
         };
         let Some(list) = added(listed.as_deref(), manifest, referring) else { return Ok(()) };
-        let digest = digest_of(&list);
+        let digest = sha256_of(&list);
         let index = Manifest { media_type: INDEX.to_owned(), digest, bytes: list, tags: Vec::new() };
         self.put(session, &index, &tag).map(drop)
     }
@@ -77,7 +78,7 @@ mod tests {
             serde_json::to_vec(&json!({"schemaVersion": 2, "artifactType": name, "annotations": {"a": "b"}})).unwrap();
         Manifest {
             media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
-            digest: digest_of(&bytes),
+            digest: sha256_of(&bytes),
             bytes,
             tags: Vec::new(),
         }

@@ -2,17 +2,16 @@
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use ureq::http::Method;
 
 use super::Client;
 use super::host::Session;
 use super::platform::{Wanted, listed};
-use super::reference::{Reference, hexadecimal};
+use super::reference::Reference;
 use super::wire::{Answer, Call, Trouble};
 use super::words::{self, Deed, short};
+use crate::digest::{sha256_digits, sha256_of};
 use crate::failure::{Failure, Result};
-use crate::image::hex;
 
 /// Indexes, of OCI and of Docker.
 const INDEXES: [&str; 2] =
@@ -77,9 +76,9 @@ impl Client {
         let session = self.session(reference, false, &[])?;
         let deed = session.deed(format!("pull {}", reference.wanted()), false);
         let mut whole = self.manifest(&session, &deed, reference.wanted())?;
-        let mut digest = digest_of(&whole.bytes);
+        let mut digest = sha256_of(&whole.bytes);
         if let Some(expected) =
-            reference.digest().or(whole.digest.as_deref().filter(|digest| hexadecimal(digest).is_some()))
+            reference.digest().or(whole.digest.as_deref().filter(|digest| sha256_digits(digest).is_some()))
         {
             compare(&deed, "the manifest", expected, &digest)?;
         }
@@ -96,7 +95,7 @@ impl Client {
             digest = chosen.digest().to_string();
             known(&deed, &digest)?;
             whole = self.manifest(&session, &deed, &digest)?;
-            compare(&deed, "the manifest", &digest, &digest_of(&whole.bytes))?;
+            compare(&deed, "the manifest", &digest, &sha256_of(&whole.bytes))?;
         }
         if !MANIFESTS.contains(&whole.media_type.as_str()) {
             return Err(words::failure(
@@ -128,7 +127,7 @@ impl Client {
         known(deed, &digest)?;
         let whole = self.small(session, deed, &format!("blobs/{digest}"))?;
         let bytes = whole.map_err(|answer| session.refused(deed, answer))?.bytes;
-        compare(deed, "the configuration", &digest, &digest_of(&bytes))?;
+        compare(deed, "the configuration", &digest, &sha256_of(&bytes))?;
         Ok(bytes)
     }
 
@@ -173,14 +172,9 @@ fn media_type(said: &str, bytes: &[u8]) -> String {
     }
 }
 
-/// The digest of bytes.
-pub(super) fn digest_of(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
-}
-
 /// A digest that can be checked.
 pub(super) fn known<'d>(deed: &Deed<'_>, digest: &'d str) -> Result<&'d str> {
-    hexadecimal(digest)
+    sha256_digits(digest)
         .ok_or_else(|| words::failure(deed, &format!("`{digest}` is not a digest that is known; only sha256 is")))
 }
 

@@ -16,9 +16,9 @@ use super::resolve::known;
 use super::retry;
 use super::wire::{Answer, Call, Payload, Trouble, located};
 use super::words::{self, Deed, short};
+use crate::digest;
 use crate::exec;
 use crate::failure::{Failure, Kind, Result};
-use crate::image::hex;
 
 /// Up to here a blob is sent by the request that ends the upload. A larger one is sent by one before, so that what came is not lost
 /// with the connection. In one, as Docker does: registries differ in what chunks they take.
@@ -292,7 +292,7 @@ impl<'u> Upload<'u> {
                 Err(error) => return Err(self.unread(error)),
             }
         }
-        let found = format!("sha256:{}", hex(&hasher.finalize()));
+        let found = digest::sha256(hasher);
         if found == self.blob.digest { Ok(()) } else { Err(self.changed().detail(format!("it is {found}"))) }
     }
 

@@ -15,6 +15,7 @@ use super::authorities::Authorities;
 use super::retry;
 use crate::exec;
 use crate::failure::{Failure, Kind, Result};
+use crate::image::LARGEST_JSON;
 
 /// How long a name may take to be resolved, and a connection to be made.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -23,7 +24,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANNOUNCED: u64 = 1024 * 1024;
 
 /// No answer that is read whole is larger: manifests, configurations, tokens, errors.
-pub(super) const LARGEST: u64 = 8 * 1024 * 1024;
+pub(super) const LARGEST: u64 = LARGEST_JSON;
 
 /// Connections that are kept to one host; more than workers need.
 const IDLE: usize = 16;
