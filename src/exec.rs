@@ -16,8 +16,8 @@ use crate::failure::{Failure, Kind, Result};
 /// How long a child may take to end after it was asked to, before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How often the loop that waits for a child looks for an interrupt.
-const POLL: Duration = Duration::from_millis(50);
+/// How often what waits looks for an interrupt.
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 
 static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
 
@@ -40,6 +40,29 @@ pub fn interrupted() -> bool {
 /// The failure that an interrupt is.
 pub fn interruption() -> Failure {
     Failure::new(Kind::Interrupted, "interrupted")
+}
+
+/// Nothing, unless the user asked to stop: what a long loop of ours asks each time round.
+///
+/// # Errors
+/// [`Kind::Interrupted`].
+pub fn go_on() -> Result<()> {
+    if interrupted() { Err(interruption()) } else { Ok(()) }
+}
+
+/// Waits, but not beyond an interrupt.
+///
+/// # Errors
+/// [`Kind::Interrupted`].
+pub(crate) fn sleep(wait: Duration) -> Result<()> {
+    let until = Instant::now() + wait;
+    loop {
+        go_on()?;
+        match until.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => std::thread::sleep(left.min(POLL)),
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// A command as a value.

@@ -29,9 +29,7 @@ pub(super) fn all(root: &Utf8Path, changes: &[&Change]) -> Result<()> {
         ready.push((beside, path, change));
     }
     // Up to here a temporary file removes itself; an interrupt leaves the tree as it was.
-    if exec::interrupted() {
-        return Err(exec::interruption());
-    }
+    exec::go_on()?;
     for (beside, path, change) in ready {
         let failed = |error: std::io::Error| unusable(&change.path, "written").caused_by(error);
         if matches!(change.state, State::Edited | State::Foreign) {

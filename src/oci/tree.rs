@@ -109,9 +109,7 @@ impl Tree {
             Utf8Path::from_path(entry.path()).is_none_or(|path| keep(&inside(path)))
         });
         for found in walk {
-            if exec::interrupted() {
-                return Err(exec::interruption());
-            }
+            exec::go_on()?;
             let found = found.map_err(|error| fault("read", host, error.into()))?;
             let Some(path) = Utf8Path::from_path(found.path()) else {
                 return Err(unfit(Utf8Path::new(&found.path().to_string_lossy()), "its name is not UTF-8"));

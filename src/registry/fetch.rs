@@ -12,6 +12,7 @@ use ureq::http::Method;
 use super::Client;
 use super::reference::Reference;
 use super::resolve::{compare, known};
+use super::retry;
 use super::wire::{Answer, Call, Trouble};
 use super::words::{self, Deed, short};
 use crate::digest;
@@ -19,9 +20,6 @@ use crate::exec;
 use crate::failure::{Failure, Kind, Result};
 
 const BUFFER: usize = 64 * 1024;
-
-/// A connection that brought so much before it broke was no failed attempt.
-const PROGRESS: u64 = 1024 * 1024;
 
 impl Client {
     /// Brings a blob of the reference's repository into a file, whose folder must be there. A file that is there is replaced.
@@ -63,7 +61,7 @@ impl Client {
                     }
                 }
                 Err(Trouble::Broken(why)) => {
-                    if part.at >= before + PROGRESS {
+                    if part.at >= before + retry::PROGRESS {
                         tries.forget();
                     }
                     if !tries.again(None)? {
@@ -117,9 +115,7 @@ impl<'p> Part<'p> {
         let mut reader = answer.reader();
         let mut buffer = vec![0; BUFFER];
         loop {
-            if exec::interrupted() {
-                return Err(exec::interruption().into());
-            }
+            exec::go_on()?;
             let count = match reader.read(&mut buffer) {
                 Ok(0) if self.at == self.size => return Ok(()),
                 Ok(0) => return Err(self.broken("it ended")),

@@ -43,9 +43,6 @@ use credentials::DockerConfig;
 use host::Host;
 use wire::Wire;
 
-/// How often an interrupt is looked for while a request is under way.
-const POLL: Duration = Duration::from_millis(50);
-
 /// What a client is made from; the defaults are Docker's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -119,7 +116,7 @@ impl Watch {
                 if exec::interrupted() {
                     return hang_up();
                 }
-                std::thread::park_timeout(POLL);
+                std::thread::park_timeout(exec::POLL);
             }
         });
         Self { done, thread: Some(thread) }

@@ -130,9 +130,7 @@ impl Client {
 
     /// Puts a manifest under a name; whether the registry keeps the list of what refers to its subject.
     pub(super) fn put(&self, session: &Session, manifest: &Manifest, name: &str) -> Result<bool> {
-        if exec::interrupted() {
-            return Err(exec::interruption());
-        }
+        exec::go_on()?;
         let what = if name == manifest.digest {
             format!("push the manifest {}", short(name))
         } else {

@@ -8,12 +8,10 @@ use serde_json::{Map, Value, json};
 use super::Client;
 use super::host::Session;
 use super::push::Manifest;
-use super::resolve::known;
+use super::resolve::{INDEX, known};
 use super::words;
 use crate::digest::sha256_of;
 use crate::failure::Result;
-
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

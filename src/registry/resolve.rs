@@ -13,9 +13,11 @@ use super::words::{self, Deed, short};
 use crate::digest::{sha256_digits, sha256_of};
 use crate::failure::{Failure, Result};
 
+/// OCI's index.
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 /// Indexes, of OCI and of Docker.
-const INDEXES: [&str; 2] =
-    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
+const INDEXES: [&str; 2] = [INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"];
 
 /// Manifests, likewise.
 const MANIFESTS: [&str; 2] =

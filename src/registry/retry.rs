@@ -1,16 +1,16 @@
 //! When a request is made again, and how long is waited before.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crate::exec;
 use crate::failure::Result;
 
-/// How often we look for an interrupt while waiting.
-const POLL: Duration = Duration::from_millis(50);
-
 /// Statuses that pass: a timeout, too many requests, and what a server or a proxy before it says when it is not well. Not 501,
 /// 505 and 507: not implemented stays so, and a full disk does not empty itself.
 const PASSING: &[u16] = &[408, 425, 429, 500, 502, 503, 504, 520, 522, 523, 524];
+
+/// A connection that carried so much before it broke was no failed attempt.
+pub(super) const PROGRESS: u64 = 1024 * 1024;
 
 /// Whether an answer with this status may be another one next time.
 pub(super) fn passes(status: u16) -> bool {
@@ -74,7 +74,7 @@ impl Tries<'_> {
     pub fn again(&mut self, asked: Option<Duration>) -> Result<bool> {
         self.made += 1;
         match self.policy.wait(self.made, asked) {
-            Some(wait) => sleep(wait).map(|()| true),
+            Some(wait) => exec::sleep(wait).map(|()| true),
             None => Ok(false),
         }
     }
@@ -87,19 +87,6 @@ impl Tries<'_> {
     /// Attempts that have failed.
     pub fn made(&self) -> u32 {
         self.made
-    }
-}
-
-fn sleep(wait: Duration) -> Result<()> {
-    let until = Instant::now() + wait;
-    loop {
-        if exec::interrupted() {
-            return Err(exec::interruption());
-        }
-        match until.checked_duration_since(Instant::now()) {
-            Some(left) if !left.is_zero() => std::thread::sleep(left.min(POLL)),
-            _ => return Ok(()),
-        }
     }
 }
 

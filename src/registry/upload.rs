@@ -24,9 +24,6 @@ use crate::failure::{Failure, Kind, Result};
 /// with the connection. In one, as Docker does: registries differ in what chunks they take.
 const WHOLE: u64 = 16 * 1024 * 1024;
 
-/// A connection that took so much before it broke was no failed attempt.
-const PROGRESS: u64 = 1024 * 1024;
-
 /// A blob that is to be there.
 pub(super) struct Upload<'u> {
     client: &'u Client,
@@ -168,7 +165,7 @@ impl<'u> Upload<'u> {
                 Some(begun) => begun,
                 None => self.begin()?,
             };
-            if begun.at >= before + PROGRESS {
+            if begun.at >= before + retry::PROGRESS {
                 tries.forget();
             }
             self.told(begun.at);
@@ -283,9 +280,7 @@ impl<'u> Upload<'u> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            if exec::interrupted() {
-                return Err(exec::interruption());
-            }
+            exec::go_on()?;
             match file.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => hasher.update(&buffer[..count]),

@@ -176,9 +176,7 @@ impl Wire {
 
     /// Sends a request once.
     pub fn once(&self, call: Call<'_>) -> Result<Answer, Trouble> {
-        if exec::interrupted() {
-            return Err(exec::interruption().into());
-        }
+        exec::go_on()?;
         let agent = self.agent(&call.url)?;
         let mut request = http::Request::builder().method(call.method).uri(call.url.as_str());
         for (name, value) in call.headers {
