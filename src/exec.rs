@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::failure::{Failure, Kind, Result};
+use crate::secret::Secret;
 
 /// How long a child may take to end after it was asked to, before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
@@ -75,7 +76,7 @@ pub struct Command {
     /// Environment added to ours.
     pub env: Vec<(String, String)>,
     /// Environment that nobody may see: it is in no line that is shown, nor in what `Debug` prints.
-    secret: Vec<(String, Hidden)>,
+    secret: Vec<(String, Secret)>,
     /// What it reads on standard input; none: nothing.
     input: Option<String>,
     /// The folder that it runs in; none: ours.
@@ -83,16 +84,6 @@ pub struct Command {
     /// What it is for, a lowercase fragment: `read the workspace's metadata`.
     pub why: String,
     tidies: bool,
-}
-
-/// A value that is not printed.
-#[derive(Clone, PartialEq, Eq)]
-struct Hidden(String);
-
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("…")
-    }
 }
 
 /// Which of the child's two outputs a line came from.
@@ -165,7 +156,7 @@ impl Command {
     /// Adds a variable that is not shown with the command.
     #[must_use]
     pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.secret.push((name.into(), Hidden(value.into())));
+        self.secret.push((name.into(), Secret(value.into())));
         self
     }
 
@@ -258,7 +249,7 @@ impl Command {
     fn spawn(&self) -> Result<Child> {
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.envs(self.secret.iter().map(|(name, Hidden(value))| (name, value)));
+        command.envs(self.secret.iter().map(|(name, Secret(value))| (name, value)));
         if let Some(cwd) = &self.cwd {
             command.current_dir(cwd);
         }

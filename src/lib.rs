@@ -20,5 +20,6 @@ pub mod oci;
 pub mod plan;
 pub mod registry;
 pub mod render;
+mod secret;
 pub mod trial;
 pub mod workspace;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::exec::Command;
 use crate::failure::{Failure, Kind, Result};
+use crate::secret::Secret;
 
 /// What `docker login` without a host keeps its credentials under.
 const HUB: &str = "https://index.docker.io/v1/";
@@ -22,16 +23,6 @@ const TOKEN_USER: &str = "<token>";
 
 /// What a helper prints when it has nothing for a host.
 const NOTHING: &str = "credentials not found";
-
-/// A text that is not printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
 
 /// What a registry, or the service that gives out its tokens, is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

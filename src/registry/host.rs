@@ -12,12 +12,13 @@ use ureq::http::Method;
 
 use super::Client;
 use super::challenge::Challenge;
-use super::credentials::{Credential, Secret};
+use super::credentials::Credential;
 use super::reference::Reference;
 use super::retry;
 use super::wire::{Answer, Call, Payload, Trouble, located, locked, loopback, origin};
 use super::words::{self, Deed};
 use crate::failure::Result;
+use crate::secret::Secret;
 
 /// How long a token is good for where its giver does not say (the token specification's own number).
 const LIFETIME: Duration = Duration::from_mins(1);
