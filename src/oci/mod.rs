@@ -18,6 +18,3 @@ pub use tree::{Content, Entry, Tree};
 
 #[cfg(test)]
 pub(crate) mod testing;
-#[cfg(test)]
-#[cfg(unix)]
-mod tests;

@@ -193,8 +193,15 @@ mod tests {
             paths(&tree),
             ["tmp", "tmp/x", "usr", "usr/local", "usr/local/bin", "usr/local/bin/a", "usr/local-not"]
         );
-        let (_, tmp) = tree.entries().next().unwrap();
+        let entry = |tree: &Tree, at: &str| tree.entries().find(|(path, _)| *path == at).unwrap().1.clone();
+        let tmp = entry(&tree, "tmp");
         assert_eq!((tmp.mode, tmp.uid, tmp.gid), (0o1777, 1, 2));
+        let usr = entry(&tree, "usr");
+        assert_eq!((usr.mode, usr.uid, usr.gid), (0o755, 0, 0));
+        // Said later than what is in it.
+        tree.insert("/usr", Entry::new(0o700, Content::Folder).owned_by(7, 8)).unwrap();
+        assert_eq!(entry(&tree, "usr"), Entry::new(0o700, Content::Folder).owned_by(7, 8));
+        assert_eq!(entry(&tree, "usr/local/bin/a"), file(""));
     }
 
     #[test]
@@ -211,13 +218,28 @@ mod tests {
         assert_eq!(tree.insert("l/x", file("")).unwrap_err().kind(), Kind::Workspace);
         assert_eq!(tree.insert("a/x", file("")).unwrap_err().kind(), Kind::Workspace);
         assert_eq!(tree.insert("g", file("")).unwrap_err().kind(), Kind::Workspace);
+        assert_eq!(paths(&tree), ["a", "f", "g", "g/h", "l"], "what was refused left nothing");
     }
 
     #[test]
     fn paths_that_no_layer_may_have_are_refused() {
-        for path in ["", "/", "..", "a/../b", "/../etc/passwd", "a\0b", "srv/.wh.bin", ".wh..wh..opq"] {
-            assert_eq!(Tree::new().insert(path, file("")).unwrap_err().kind(), Kind::Workspace, "{path:?}");
+        let mut tree = Tree::new();
+        let refused = [
+            "",
+            "/",
+            "..",
+            "../escape",
+            "a/../b",
+            "a/../../b",
+            "/../etc/passwd",
+            "a\0b",
+            "srv/.wh.bin",
+            ".wh..wh..opq",
+        ];
+        for path in refused {
+            assert_eq!(tree.insert(path, file("")).unwrap_err().kind(), Kind::Workspace, "{path:?}");
         }
+        assert!(tree.is_empty(), "what was refused left nothing");
     }
 
     #[cfg(unix)]
@@ -232,21 +254,35 @@ mod tests {
         fs_err::write(root.join("target/big"), "x").unwrap();
         fs_err::write(root.join("run"), "x").unwrap();
         std::fs::set_permissions(root.join("run"), PermissionsExt::from_mode(0o6750)).unwrap();
+        fs_err::write(root.join("inner/deep/täglich.css"), "a{}").unwrap();
+        std::fs::set_permissions(root.join("inner/deep/täglich.css"), PermissionsExt::from_mode(0o640)).unwrap();
         symlink("../../etc/passwd", root.join("out")).unwrap();
         symlink("nowhere", root.join("inner/broken")).unwrap();
         let mut tree = Tree::new();
         tree.add_folder(root, Utf8Path::new("/srv"), |path| path != "target").unwrap();
         assert_eq!(
             paths(&tree),
-            ["srv", "srv/inner", "srv/inner/broken", "srv/inner/deep", "srv/inner/line\nbreak", "srv/out", "srv/run"]
+            [
+                "srv",
+                "srv/inner",
+                "srv/inner/broken",
+                "srv/inner/deep",
+                "srv/inner/deep/täglich.css",
+                "srv/inner/line\nbreak",
+                "srv/out",
+                "srv/run"
+            ]
         );
         let entry = |at: &str| tree.entries().find(|(path, _)| *path == at).unwrap().1.clone();
         assert_eq!(entry("srv/run"), Entry::new(0o6750, Content::File(root.join("run"))));
+        let css = entry("srv/inner/deep/täglich.css");
+        assert_eq!((css.mode, css.uid, css.gid), (0o640, 0, 0));
         assert_eq!(entry("srv/out").content, Content::Link("../../etc/passwd".into()));
 
         let socket = root.join("socket");
         let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let refused = Tree::new().add_folder(root, Utf8Path::new("/srv"), |_| true).unwrap_err();
         assert!(refused.to_string().contains("socket"), "{refused}");
+        assert!(refused.to_string().contains("neither a file, a folder nor a link"), "{refused}");
     }
 }
