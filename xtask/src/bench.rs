@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::root;
+use crate::{root, tool};
 
 /// What may be added, in milliseconds.
 const BUDGET: f64 = 100.0;
@@ -34,7 +34,7 @@ const METADATA: &str = "metadata --format-version 1 --locked \
 
 pub fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo build --quiet --release --package cargo-dockerize").run()?;
-    let tool = root().join("target/release/cargo-dockerize");
+    let tool = tool();
     let hyperfine = hyperfine(sh)?;
     let folder = root().join("target/bench");
     sh.remove_path(&folder)?;

@@ -3,14 +3,14 @@
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{lab, root};
+use crate::{lab, root, tool};
 
 pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
     let engine = lab::up(sh)?;
     engine.enter(sh);
     engine.tag(&["1.95.0"])?;
     cmd!(sh, "cargo build --release --package cargo-dockerize").run()?;
-    let tool = root().join("target/release/cargo-dockerize");
+    let tool = tool();
     // A copy: the example in the repository stays as nobody has touched it.
     let copy = root().join("target/demo/orders");
     sh.remove_path(&copy)?;

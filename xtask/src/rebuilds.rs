@@ -9,7 +9,7 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::corpus::application;
-use crate::{lab, root};
+use crate::{lab, root, tool};
 
 /// The application and the dependency that is bumped.
 const SUBJECT: [&str; 2] = ["miniserve", "bytesize"];
@@ -51,7 +51,7 @@ pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
     engine.enter(sh);
     let registry = lab::registry()?.context("no registry answers, and fresh machines have nothing else")?;
     cmd!(sh, "cargo build --quiet --release --package cargo-dockerize").run()?;
-    let tool = root().join("target/release/cargo-dockerize");
+    let tool = tool();
     let bench = Bench { sh, tool: &tool, engine: &engine, registry: &registry };
 
     let (sources, version) = application::take(sh, package)?;

@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{lab, root};
+use crate::{lab, tool};
 use application::Application;
 use report::{Outcome, Report, Row};
 
@@ -78,7 +78,7 @@ pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
 fn attempt(sh: &Shell, engine: &lab::Engine, application: &Application) -> Result<Row> {
     eprintln!("corpus: {}", application.package);
     let (folder, version) = application::take(sh, &application.package)?;
-    let tool = root().join("target/release/cargo-dockerize");
+    let tool = tool();
     let _dir = sh.push_dir(&folder);
     let syntax = engine.syntax();
     let mut row = Row { package: application.package.clone(), version, ..Row::default() };

@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 
 use super::application::scratch;
 use super::call::{self, Output};
-use crate::{lab, root};
+use crate::{lab, root, tool};
 
 const TABLE: &str = include_str!("../../../src/detect/native.toml");
 
@@ -221,7 +221,7 @@ impl Place {
     }
 
     fn attempt(&self) -> Result<Output> {
-        let tool = root().join("target/release/cargo-dockerize");
+        let tool = tool();
         let (sh, name, syntax) = (&self.sh, &self.name, self.syntax);
         let _dir = sh.push_dir(&self.folder);
         let set_up = call::output(cmd!(sh, "{tool} dockerize init --generate-lockfile {syntax...}"))?;
