@@ -2,9 +2,16 @@
 
 pub mod builder;
 pub mod cache;
+pub mod ci;
+pub mod inspect;
+pub mod lint;
 pub mod measure;
+pub mod pin;
+pub mod verify;
+pub mod xtask;
 
 use camino::Utf8PathBuf;
+use cargo_dockerize::attest;
 use clap::builder::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use colorchoice_clap::Color;
@@ -13,13 +20,15 @@ use colorchoice_clap::Color;
 ///
 /// Exit codes: 0 done; 1 generated files are out of date (--check, --locked); 2 usage; 3 the workspace cannot be used as
 /// it is; 4 a file that would be written is somebody's own, or cannot be written; 5 no usable engine, or a registry that
-/// refuses; 6 a build step failed; 7 the image is not what the plan promised, or over its budget; 130 interrupted.
+/// refuses; 6 a build step failed; 7 the image is not what the plan promised, or over its budget; 8 a lint that is
+/// denied; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "cargo dockerize", bin_name = "cargo dockerize", version, styles = STYLES, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
-    #[command(flatten)]
+    // Without a place of its own it moves about in every help with each new command.
+    #[command(flatten, next_display_order = 980)]
     pub color: Color,
     #[command(flatten)]
     pub common: Common,
@@ -52,10 +61,10 @@ pub struct Common {
     #[arg(long, global = true, help_heading = "Feature Selection")]
     pub no_default_features: bool,
     /// Say nothing but results and failures
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 990)]
     pub quiet: bool,
     /// Show what each step prints, and the rule behind each reason
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 991)]
     pub verbose: bool,
 }
 
@@ -68,17 +77,35 @@ pub enum Command {
     /// Generate the Dockerfile, the ignore file and the bake file again
     #[command(visible_alias = "gen")]
     Generate(Generate),
-    /// Build the images with Docker's buildx, check them and measure them
+    /// Pin every image that the generated files name by its digest, and say which of them are behind
+    Pin(pin::Pin),
+    /// Generate compose files: a service for each binary, and the databases that it speaks to
+    Compose(Compose),
+    /// Build the images with Docker's buildx or with this machine's cargo, check them and measure them
     #[command(visible_alias = "b")]
     Build(Box<Build>),
+    /// Build twice, in two folders and without a cache, and say what differs, file by file
+    VerifyReproducible(Box<verify::VerifyReproducible>),
     /// Build after each of a day's edits, beside other Dockerfiles, and say how long it took and what came of it
     Measure(Box<measure::Measure>),
+    /// Judge Dockerfiles, whoever wrote them, with the files around them and the workspace's facts
+    Lint(Box<lint::Lint>),
     /// Make a builder of buildx, or see what one can do
     Builder(builder::Builder),
     /// Say what is cached and how large it is, compile dependencies ahead, remove what a builder keeps
     Cache(cache::Cache),
+    /// Write a workflow for a forge: drift, tests, images and their sizes; on a tag, images for all platforms are pushed
+    Ci(ci::Ci),
+    /// Add `cargo xtask docker` to the workspace: build, check, measure and push, also where this tool is not installed
+    Xtask(xtask::Xtask),
+    /// Look into any image: layers, waste, users, what programs need, attestations, secrets in any layer
+    Inspect(inspect::Inspect),
+    /// Look at Docker, this machine, registries and the workspace, and say what to do where something is missing
+    Doctor(Doctor),
     /// Print completions for a shell
     Completions(Completions),
+    /// Print the manual's pages, for `man`
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -100,11 +127,18 @@ pub struct Init {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum LinkageArg {
     StaticMusl,
+    StaticGnu,
     DynamicGnu,
 }
 
 #[derive(Debug, Args)]
 pub struct Plan {
+    /// Who compiles: an engine, or with `oci` this machine's own cargo [default: an engine]
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineArg>,
+    /// With `--engine oci`, platforms to build for [default: Linux on this machine's processor]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',', requires = "engine")]
+    pub platform: Vec<String>,
     /// For people, or for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -118,6 +152,19 @@ pub enum Format {
 
 #[derive(Debug, Args)]
 pub struct Generate {
+    /// Write nothing; show what would change, and exit with 1 if anything would
+    #[arg(long)]
+    pub check: bool,
+    /// Overwrite files that hold somebody's own work, and keep those beside them as `.orig`
+    #[arg(long, conflicts_with = "check")]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Compose {
+    /// A profile that gets a file: compose.yaml for prod, compose.PROFILE.yaml for others [default: prod and dev]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Vec<String>,
     /// Write nothing; show what would change, and exit with 1 if anything would
     #[arg(long)]
     pub check: bool,
@@ -141,14 +188,26 @@ pub struct Build {
     #[arg(short, long, value_name = "[NAME:]TAG")]
     pub tag: Vec<String>,
     /// Put in front of each image's name: registry.example/team/
-    #[arg(long, value_name = "PREFIX", default_value = "")]
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub prefix: String,
+    /// Who builds: Docker's buildx, or with `oci` this machine's own cargo, without Docker; with `auto` buildx where an
+    /// engine answers, else `oci`
+    #[arg(long, value_enum, default_value_t = EngineArg::Auto)]
+    pub engine: EngineArg,
     #[command(flatten)]
     pub destination: Destination,
     #[command(flatten)]
     pub caching: Caching,
     #[command(flatten)]
+    pub account: Account,
+    #[command(flatten)]
     pub running: Running,
+    #[command(flatten)]
+    pub documents: Documents,
+    #[command(flatten)]
+    pub reproducible: Reproducible,
+    #[command(flatten)]
+    pub embedded: Embedded,
     /// Print the commands, and run none
     #[arg(long)]
     pub dry_run: bool,
@@ -157,27 +216,127 @@ pub struct Build {
     pub format: Format,
 }
 
+/// What is held against an earlier build, and where it is written down.
+#[derive(Debug, Args)]
+pub struct Account {
+    /// An earlier build's JSON: say what got larger or smaller since [default: the last build here]
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<Utf8PathBuf>,
+    /// Write the account to a file as well, by its ending: .json or .md
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Vec<Utf8PathBuf>,
+}
+
 /// How the engine builds.
 #[derive(Debug, Args)]
 pub struct Running {
     /// Platforms to build for [default: the engine's own]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub platform: Vec<String>,
-    /// A build argument, or a variable of the environment to take it from
-    #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
-    pub arguments: Vec<String>,
-    /// Do not use the engine's cache
-    #[arg(long)]
-    pub no_cache: bool,
     /// Look for newer base images
     #[arg(long)]
     pub pull: bool,
+    /// A build argument, or a variable of the environment to take it from
+    #[arg(long = "build-arg", value_name = "NAME[=VALUE]", help_heading = "With Docker's buildx")]
+    pub arguments: Vec<String>,
+    /// Do not use the engine's cache
+    #[arg(long, help_heading = "With Docker's buildx")]
+    pub no_cache: bool,
     /// The network of the build's steps: default, none, host
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", help_heading = "With Docker's buildx")]
     pub network: Option<String>,
     /// The buildx builder
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "With Docker's buildx")]
     pub builder: Option<String>,
+}
+
+/// Who builds. Variants with words of their own would make every command's help a long one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineArg {
+    Auto,
+    Buildx,
+    Oci,
+}
+
+/// How the embedded engine writes.
+#[derive(Debug, Args)]
+pub struct Embedded {
+    /// How layers are compressed: gzip, which everything reads, or zstd, smaller and sooner [default: gzip]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Without Docker (--engine oci)")]
+    pub compression: Option<CompressionArg>,
+}
+
+/// What goes with an image to a registry, and without Docker into a layout too.
+#[derive(Debug, Args)]
+pub struct Documents {
+    /// The list of what is in an image, which goes with it to a registry [default: spdx]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Documents")]
+    pub sbom: Option<SbomArg>,
+    /// How an image was made (SLSA provenance), which goes with it as well: BuildKit's whole account, or its least [default: max]
+    #[arg(long, value_enum, value_name = "MODE", help_heading = "Documents")]
+    pub provenance: Option<ProvenanceArg>,
+    /// The same as `--provenance none`
+    #[arg(long, conflicts_with = "provenance", help_heading = "Documents")]
+    pub no_provenance: bool,
+    /// Sign what was pushed, with cosign
+    #[arg(long, requires = "push", help_heading = "Documents")]
+    pub sign: bool,
+    /// The key to sign with, as cosign names it: a file, awskms://…, env://… [default: without a key, as who is logged in]
+    #[arg(long, value_name = "REF", requires = "sign", help_heading = "Documents")]
+    pub sign_key: Option<String>,
+}
+
+/// Whether the same sources are to give the same bytes.
+#[derive(Debug, Args)]
+pub struct Reproducible {
+    /// The same sources make the same bytes, on every day: images are pinned, and times are the commit's (or
+    /// `SOURCE_DATE_EPOCH`)
+    #[arg(long, help_heading = "Reproducible")]
+    pub reproducible: bool,
+    /// Build on images that are not pinned, as long as they are the same
+    #[arg(long, requires = "reproducible", help_heading = "Reproducible")]
+    pub allow_unpinned: bool,
+}
+
+/// Formats of layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompressionArg {
+    Gzip,
+    Zstd,
+}
+
+/// Formats of lists of what is in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SbomArg {
+    Spdx,
+    Cyclonedx,
+    Both,
+    None,
+}
+
+/// How much is told of how an image was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProvenanceArg {
+    Max,
+    Min,
+    None,
+}
+
+impl Documents {
+    /// The formats of lists that are wanted.
+    pub fn formats(&self) -> &'static [attest::Format] {
+        match self.sbom.unwrap_or(SbomArg::Spdx) {
+            SbomArg::Spdx => &[attest::Format::Spdx],
+            SbomArg::Cyclonedx => &[attest::Format::CycloneDx],
+            SbomArg::Both => &[attest::Format::Spdx, attest::Format::CycloneDx],
+            SbomArg::None => &[],
+        }
+    }
+
+    /// How much is told of how an image was made.
+    pub fn told(&self) -> ProvenanceArg {
+        if self.no_provenance { ProvenanceArg::None } else { self.provenance.unwrap_or(ProvenanceArg::Max) }
+    }
 }
 
 /// What is kept for other machines.
@@ -185,10 +344,10 @@ pub struct Running {
 pub struct Caching {
     /// Where layers are kept for other machines: registry=REF, local=DIR, gha, gitlab, s3=region=…,bucket=…, inline or
     /// none. In a registry, compiled dependencies are kept as well [default: the metadata's]
-    #[arg(long, value_name = "WHERE", help_heading = "Caches")]
+    #[arg(long, value_name = "WHERE", help_heading = "With Docker's buildx")]
     pub cache: Option<String>,
     /// Write to the cache too; every build reads [default: on the branches that the metadata's `cache-write` names]
-    #[arg(long, help_heading = "Caches")]
+    #[arg(long, help_heading = "With Docker's buildx")]
     pub cache_write: bool,
 }
 
@@ -196,21 +355,40 @@ pub struct Caching {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct Destination {
-    /// Into the engine's image store [default]
-    #[arg(long)]
+    /// Into the image store of Docker, or of what else runs containers here [default]
+    #[arg(long, help_heading = "Destination")]
     pub load: bool,
     /// To the registry that the name says
-    #[arg(long)]
+    #[arg(long, help_heading = "Destination")]
     pub push: bool,
-    /// As buildx takes it: type=tar,dest=…
-    #[arg(short, long, value_name = "SPEC")]
+    /// As buildx takes it: type=oci,dest=FILE, type=docker,dest=FILE, with `tar=false` a folder
+    #[arg(short, long, value_name = "SPEC", help_heading = "Destination")]
     pub output: Option<String>,
+}
+
+/// Looks at everything that builds depend on: each line says what was found, and what to do. Exits with 5 where nothing can be
+/// built, neither by Docker nor without it.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// For people, or for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]
 pub struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The command whose page it is [default: the one that names all of them]
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// Write every page into this folder, as `man` looks for them: ~/.local/share/man/man1
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub out: Option<Utf8PathBuf>,
 }
 
 /// Parses the process's arguments. Cargo calls `cargo-dockerize dockerize …`; people may leave the second word out.

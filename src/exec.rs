@@ -1,15 +1,22 @@
 //! The only place that starts processes. A command is a value first: it can be printed as a shell line (`--dry-run`, error
 //! reports) and only then run. Ctrl-C is passed on to the children, and they are waited for.
 
+mod child;
+mod interrupts;
+
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+
+use child::{Running, read_lines, read_pieces};
+use interrupts::interrupts;
+
+pub use interrupts::{handle_interrupts, interrupted};
 
 use crate::failure::{Failure, Kind, Result};
 use crate::secret::Secret;
@@ -17,26 +24,11 @@ use crate::secret::Secret;
 /// How long a child may take to end after it was asked to, before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The same of a group of processes, whose work is done again elsewhere.
+const GROUP_GRACE: Duration = Duration::from_millis(200);
+
 /// How often what waits looks for an interrupt.
 pub(crate) const POLL: Duration = Duration::from_millis(50);
-
-static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
-
-/// Takes over Ctrl-C (SIGINT, SIGTERM, SIGHUP) for the whole process. Call it once, early; later calls do nothing.
-pub fn handle_interrupts() {
-    static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        // Where no handler can be set the system's default ends us: not as tidy, and no reason to refuse to work.
-        drop(ctrlc::set_handler(|| {
-            INTERRUPTS.fetch_add(1, Ordering::SeqCst);
-        }));
-    });
-}
-
-/// Whether the user asked to stop. Long loops of our own look here.
-pub fn interrupted() -> bool {
-    INTERRUPTS.load(Ordering::SeqCst) > 0
-}
 
 /// The failure that an interrupt is.
 pub fn interruption() -> Failure {
@@ -84,6 +76,8 @@ pub struct Command {
     /// What it is for, a lowercase fragment: `read the workspace's metadata`.
     pub why: String,
     tidies: bool,
+    speaks: bool,
+    limit: Option<Duration>,
 }
 
 /// Which of the child's two outputs a line came from.
@@ -118,7 +112,29 @@ impl Command {
             cwd: None,
             why: why.into(),
             tidies: false,
+            speaks: false,
+            limit: None,
         }
+    }
+
+    /// Cargo: the one that called us, where one did.
+    pub fn cargo(why: impl Into<String>) -> Self {
+        Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), why)
+    }
+
+    /// Lets it speak to the user itself: its standard error is ours, so that it shows its progress on a terminal as it always
+    /// does. Nobody else hears it then.
+    #[must_use]
+    pub fn speaks(mut self) -> Self {
+        self.speaks = true;
+        self
+    }
+
+    /// Gives it no more time than this: then it is a failure, and the child is ended with all that it started.
+    #[must_use]
+    pub fn within(mut self, limit: Option<Duration>) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Runs it after an interrupt as well: it clears away what the interrupted left. A second one stops it.
@@ -129,7 +145,7 @@ impl Command {
     }
 
     fn interrupted(&self) -> bool {
-        INTERRUPTS.load(Ordering::SeqCst) > usize::from(self.tidies)
+        interrupts() > usize::from(self.tidies)
     }
 
     /// Adds one argument.
@@ -194,14 +210,9 @@ impl Command {
     /// # Errors
     /// The program cannot be started, or the user interrupted.
     pub fn output(&self) -> Result<Output> {
-        let mut stdout = String::new();
-        let mut stderr = String::new();
-        let status = self.stream(|stream, line| {
-            let kept = if stream == Stream::Out { &mut stdout } else { &mut stderr };
-            kept.push_str(line);
-            kept.push('\n');
-        })?;
-        Ok(Output { status, stdout, stderr })
+        let mut kept = Kept::default();
+        let status = self.stream(|stream, line| kept.push(stream, line))?;
+        Ok(kept.output(status))
     }
 
     /// Runs it to its end and hands over each line as it comes, without its line end.
@@ -212,29 +223,91 @@ impl Command {
         if self.interrupted() {
             return Err(interruption());
         }
-        let mut child = Running(self.spawn()?);
+        self.run(Running::new(self.spawn()?, self.limit.is_some()), &mut on_line, None)
+    }
+
+    /// Runs it to its end while `write` gives it its standard input, however much that is, and keeps what it printed. A child
+    /// that closes its input early is judged by its status alone.
+    ///
+    /// # Errors
+    /// The program cannot be started, the user interrupted, or `write` failed: a [`Failure`] in its error comes out as it was.
+    pub fn feed(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send) -> Result<Output> {
+        if self.interrupted() {
+            return Err(interruption());
+        }
+        let mut child = Running::new(self.start(Stdio::piped())?, false);
+        let stdin = child.child.stdin.take();
+        let mut kept = Kept::default();
+        let (status, written) = std::thread::scope(|scope| {
+            // It ends when the child does, which is waited for or killed below: a pipe that nobody reads takes no more.
+            let writer = scope.spawn(move || stdin.map_or(Ok(()), |mut stdin| write(&mut stdin)));
+            let status = self.run(child, &mut |stream, line| kept.push(stream, line), None);
+            (status, writer.join())
+        });
+        let status = status?;
+        match written {
+            Ok(Err(error)) if error.kind() != ErrorKind::BrokenPipe => Err(match error.downcast::<Failure>() {
+                Ok(failure) => failure,
+                Err(error) => self.failure("could not be given its input").caused_by(error),
+            }),
+            Ok(_) => Ok(kept.output(status)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// As [`Command::stream`], in a group of processes of its own: where `stop` says so, it and all that it started are told to
+    /// stop, and have ended when this comes back. Its standard error is handed over in pieces, as it comes.
+    ///
+    /// # Errors
+    /// As [`Command::stream`].
+    pub fn stream_apart(&self, stop: &AtomicBool, mut on_line: impl FnMut(Stream, &str)) -> Result<ExitStatus> {
+        let mut command = self.build(Stdio::null());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.spawn().map_err(|error| self.failure("could not be started").caused_by(error))?;
+        self.run(Running::new(child, true), &mut on_line, Some(stop))
+    }
+
+    fn run(
+        &self,
+        mut child: Running,
+        on_line: &mut dyn FnMut(Stream, &str),
+        stop: Option<&AtomicBool>,
+    ) -> Result<ExitStatus> {
+        let stopped = || stop.is_some_and(|stop| stop.load(Ordering::SeqCst));
+        let poll = if stop.is_some() { POLL / 10 } else { POLL };
         let (sender, lines) = mpsc::channel();
-        if let Some(out) = child.0.stdout.take() {
+        if let Some(out) = child.child.stdout.take() {
             read_lines(out, Stream::Out, sender.clone());
         }
-        if let Some(err) = child.0.stderr.take() {
-            read_lines(err, Stream::Err, sender.clone());
+        if let Some(err) = child.child.stderr.take() {
+            let read = if stop.is_some() { read_pieces } else { read_lines };
+            read(err, Stream::Err, sender.clone());
         }
         drop(sender);
         let mut asked: Option<Instant> = None;
+        let until = self.limit.map(|limit| Instant::now() + limit);
         loop {
-            match lines.recv_timeout(POLL) {
+            if until.is_some_and(|until| Instant::now() > until) {
+                child.kill_group();
+                return Err(self.failure("does not answer"));
+            }
+            match lines.recv_timeout(poll) {
                 Ok((stream, line)) => on_line(stream, &line),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.interrupted() {
+            if self.interrupted() || stopped() {
                 let since = *asked.get_or_insert_with(|| {
                     child.ask_to_stop();
                     Instant::now()
                 });
+                // Of a group nobody is left behind: rustc, for one, goes on until it is done.
+                if stop.is_some() && since.elapsed() > GROUP_GRACE {
+                    child.kill_group();
+                }
                 // A second Ctrl-C means it.
-                if since.elapsed() > GRACE || INTERRUPTS.load(Ordering::SeqCst) > 1 {
+                if since.elapsed() > GRACE || interrupts() > 1 {
                     break;
                 }
             }
@@ -243,24 +316,35 @@ impl Command {
             drop(child);
             return Err(interruption());
         }
-        child.0.wait().map_err(|error| self.failure("could not be waited for").caused_by(error))
+        child.child.wait().map_err(|error| self.failure("could not be waited for").caused_by(error))
     }
 
     fn spawn(&self) -> Result<Child> {
-        let mut command = std::process::Command::new(&self.program);
-        command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.envs(self.secret.iter().map(|(name, Secret(value))| (name, value)));
-        if let Some(cwd) = &self.cwd {
-            command.current_dir(cwd);
-        }
-        command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| self.failure("could not be started").caused_by(error))?;
+        let mut child = self.start(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })?;
         if let (Some(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
             // A child that does not want it has closed its end, and says why by its status.
             let _ = stdin.write_all(text.as_bytes());
         }
         Ok(child)
+    }
+
+    fn start(&self, stdin: Stdio) -> Result<Child> {
+        self.build(stdin).spawn().map_err(|error| self.failure("could not be started").caused_by(error))
+    }
+
+    fn build(&self, stdin: Stdio) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.program);
+        #[cfg(unix)]
+        if self.limit.is_some() {
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        }
+        command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.envs(self.secret.iter().map(|(name, Secret(value))| (name, value)));
+        if let Some(cwd) = &self.cwd {
+            command.current_dir(cwd);
+        }
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(if self.speaks { Stdio::inherit() } else { Stdio::piped() });
+        command
     }
 
     fn failure(&self, what: &str) -> Failure {
@@ -272,49 +356,22 @@ impl Command {
     }
 }
 
-/// A child that does not outlive us, however we leave.
-struct Running(Child);
-
-impl Running {
-    fn ask_to_stop(&self) {
-        #[cfg(unix)]
-        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            // It may have ended already, which is what we want.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
-        }
-    }
+#[derive(Default)]
+struct Kept {
+    stdout: String,
+    stderr: String,
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !matches!(self.0.try_wait(), Ok(Some(_))) {
-            let since = Instant::now();
-            while interrupted() && since.elapsed() < Duration::from_secs(1) {
-                if matches!(self.0.try_wait(), Ok(Some(_))) {
-                    return;
-                }
-                std::thread::sleep(POLL);
-            }
-            drop(self.0.kill());
-            drop(self.0.wait());
-        }
+impl Kept {
+    fn push(&mut self, stream: Stream, line: &str) {
+        let kept = if stream == Stream::Out { &mut self.stdout } else { &mut self.stderr };
+        kept.push_str(line);
+        kept.push('\n');
     }
-}
 
-fn read_lines(from: impl Read + Send + 'static, stream: Stream, to: mpsc::Sender<(Stream, String)>) {
-    std::thread::spawn(move || {
-        let mut reader = BufReader::new(from);
-        let mut line = Vec::new();
-        while matches!(reader.read_until(b'\n', &mut line), Ok(n) if n > 0) {
-            while matches!(line.last(), Some(b'\n' | b'\r')) {
-                line.pop();
-            }
-            if to.send((stream, String::from_utf8_lossy(&line).into_owned())).is_err() {
-                return;
-            }
-            line.clear();
-        }
-    });
+    fn output(self, status: ExitStatus) -> Output {
+        Output { status, stdout: self.stdout, stderr: self.stderr }
+    }
 }
 
 fn shell_word(word: &str) -> String {
@@ -322,19 +379,20 @@ fn shell_word(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    let quoted = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
+    // A terminal shows no control characters, and who copies the line loses them.
+    let hidden = |c: char| c.is_ascii_control() && !"\n\t".contains(c);
+    if !word.contains(hidden) {
+        return quoted(word);
+    }
+    let shown = word.chars().fold(String::new(), |text, c| match c {
+        '\\' => text + r"\\",
+        c if hidden(c) => text + &format!(r"\0{:03o}", u32::from(c)),
+        c => text + c.encode_utf8(&mut [0; 4]),
+    });
+    format!("\"$(printf %b {})\"", quoted(&shown))
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_child_gets_what_it_is_given_and_nothing_else() {
-        let given = Command::new("cat", "repeat").input("a\nb").output().unwrap();
-        assert_eq!(given.stdout, "a\nb\n");
-        assert_eq!(Command::new("cat", "repeat").output().unwrap().stdout, "");
-        // One that does not want it is judged by its status.
-        assert!(Command::new("true", "ignore").input("a").output().unwrap().status.success());
-    }
-}
+#[path = "exec_tests.rs"]
+mod tests;

@@ -9,6 +9,9 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 
+/// What is said where no workspace is found.
+pub(crate) const NO_WORKSPACE: &str = "this is not a Cargo workspace: no Cargo.toml here or above";
+
 /// The result of everything that can fail in an expected way.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -30,6 +33,8 @@ pub enum Kind {
     Build = 6,
     /// The image was built, and is not what the plan promised.
     Verify = 7,
+    /// A Dockerfile has what a rule of level `deny` finds.
+    Lint = 8,
     /// A defect of this tool: please report it.
     Internal = 70,
     /// Interrupted by the user (128 + SIGINT).
@@ -119,6 +124,16 @@ impl Failure {
     pub fn caused_by(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
         self
+    }
+
+    /// What to do next, as it was added.
+    pub fn remedies(&self) -> &[String] {
+        &self.0.help
+    }
+
+    /// Whether there is no workspace at all.
+    pub fn is_outside(&self) -> bool {
+        self.0.message == NO_WORKSPACE
     }
 
     /// What kind it is, and so the exit code.

@@ -5,21 +5,31 @@
 //! [`plan`] → [`engine`] → [`image`] → [`measure`]. See `ARCHITECTURE.md`.
 
 pub mod attest;
+pub mod bases;
 pub mod cache;
+pub mod compile;
 pub mod config;
 pub mod detect;
 mod digest;
+pub mod doctor;
 pub mod emit;
 pub mod engine;
 pub mod exec;
 pub mod failure;
+pub mod host;
+pub mod ignore;
 pub mod image;
 pub mod image_paths;
+pub mod inspect;
+pub mod lint;
 pub mod measure;
 pub mod oci;
+pub mod pins;
 pub mod plan;
+pub mod platforms;
 pub mod registry;
 pub mod render;
 mod secret;
 pub mod trial;
 pub mod workspace;
+pub mod xtask;

@@ -35,6 +35,46 @@ impl Shell {
     }
 }
 
+/// How wide tables may be.
+const WIDTH: usize = 100;
+
+/// Words in lines that are indented and not too wide.
+pub fn paragraph(text: &mut String, indent: usize, mark: &str, words: &str) {
+    let pad = " ".repeat(indent);
+    let hanging = " ".repeat(mark.chars().count());
+    let mut line = mark.to_owned();
+    let mut filled = false;
+    for word in words.split_whitespace() {
+        if filled && indent + line.chars().count() + 1 + word.chars().count() > WIDTH {
+            let _ = std::fmt::Write::write_fmt(text, format_args!("{pad}{line}\n"));
+            line.clone_from(&hanging);
+            filled = false;
+        }
+        if filled {
+            line.push(' ');
+        }
+        line.push_str(word);
+        filled = true;
+    }
+    let _ = std::fmt::Write::write_fmt(text, format_args!("{pad}{line}\n"));
+}
+
+/// What a child says to the user, as it is; how much of it there is, the child was told.
+pub fn pass_on(text: &str) {
+    let mut out = std::io::stderr();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// A result for programs, as a text.
+///
+/// # Errors
+/// [`Kind::Internal`]: it has a form that JSON cannot have.
+pub fn json(result: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string_pretty(result)
+        .map(|json| json + "\n")
+        .map_err(|error| Failure::new(Kind::Internal, "the result cannot be shown as JSON").caused_by(error))
+}
+
 /// Prints a command's result to stdout. A reader that went away (`| head`) is no failure.
 ///
 /// # Errors
@@ -47,4 +87,10 @@ pub fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// How many columns a result may have: as many as the terminal has, where it goes to one.
+pub fn columns() -> usize {
+    terminal_size::terminal_size_of(std::io::stdout())
+        .map_or(cargo_dockerize::measure::COLUMNS, |(width, _)| width.0.into())
 }

@@ -108,7 +108,7 @@ fn for_programs() {
     let of = |profile: &str| own.iter().find(|one| one["serves"]["cargo-profile"] == profile).unwrap();
     assert_eq!(of("release")["size"], 1_372_000);
     assert_eq!(of("release")["serves"]["profiles"], serde_json::json!(["prod"]));
-    assert_eq!(of("dev")["serves"]["profiles"], serde_json::json!(["dev", "test"]));
+    assert_eq!(of("dev")["serves"]["profiles"], serde_json::json!(["dev"]));
     assert_eq!(json["mounts"]["downloads"].as_array().unwrap().len(), 2);
     assert_eq!(json["mounts"]["nameless"]["count"], 1);
     let entries = json["remote"]["entries"].as_array().unwrap();

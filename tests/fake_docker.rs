@@ -36,7 +36,7 @@ impl Fake {
 
     /// Builds, and expects this exit code and these words on stderr.
     fn fails(&self, recording: &str, code: i32, words: &[&str]) -> String {
-        let Output { status, stderr, .. } = self.command(recording, &["build"]).output().unwrap();
+        let Output { status, stderr, .. } = self.command(recording, &["build", "--engine", "buildx"]).output().unwrap();
         let said = String::from_utf8(stderr).unwrap();
         assert_eq!(status.code(), Some(code), "{said}");
         for word in words {
@@ -68,6 +68,56 @@ fn an_old_buildx() {
     Fake::new().fails("old-buildx", 5, &["buildx 0.11.2 is too old", "update the buildx plugin"]);
 }
 
+/// Builds with whoever can, and expects that this machine does, for this reason, and that the image gets to the place.
+fn falls_back(mut command: Command, why: &str, place: &str) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(0), "{said}");
+    let line = format!("    Building Single_App for prod with this machine's cargo, because {why}\n");
+    assert_eq!(said.matches(&line).count(), 1, "{line} is missing in:\n{said}");
+    assert!(said.contains(place), "{place} is missing in:\n{said}");
+    assert_eq!(said.matches(why).count(), 1, "once is enough:\n{said}");
+    let table = String::from_utf8(stdout).unwrap();
+    assert!(table.starts_with("single_app:latest linux/"), "{table}");
+    assert!(!table.contains("of context"), "{table}");
+}
+
+/// Who asked for no engine gets an image all the same, and one line that says why it is this machine's.
+#[test]
+fn this_machine_builds_where_no_engine_does() {
+    let fake = Fake::new();
+    let layout =
+        "target/dockerize/images/single_app, an OCI layout\n        Note nothing that runs containers answers here";
+    for recording in ["no-engine", "no-permission"] {
+        // Podman or containerd may be here, and would be given the image.
+        let mut command = fake.command(recording, &["build"]);
+        let shims = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shims");
+        let bin = support::path_without_runtimes(fake.tree.path());
+        command.env("PATH", format!("{}:{}", shims.display(), bin.display()));
+        falls_back(command, "no Docker engine answers", layout);
+    }
+    let mut command = fake.command("no-engine", &["build"]);
+    command.env("PATH", support::path_without_runtimes(fake.tree.path()));
+    falls_back(command, "there is no `docker` in PATH", layout);
+}
+
+#[test]
+fn this_machine_builds_for_an_engine_without_buildx() {
+    let fake = Fake::new();
+    let loaded = fake.log.with_extension("log.loaded");
+    for (recording, why) in [
+        ("no-buildx", "Docker has no buildx plugin"),
+        ("old-buildx", "buildx 0.11.2 is too old: 0.13.0 or newer is needed"),
+    ] {
+        falls_back(fake.command(recording, &["build"]), why, "Loaded single_app:latest in docker");
+        let archive = fs_err::read(&loaded).unwrap();
+        let mut archive = tar::Archive::new(archive.as_slice());
+        let names = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
+        assert!(names.collect::<Vec<_>>().contains(&"manifest.json".to_owned()));
+        fs_err::remove_file(&loaded).unwrap();
+    }
+}
+
 #[test]
 fn an_image_store_that_cannot_export() {
     Fake::new().fails("no-oci-export", 5, &["cannot give an image out as a file", "containerd image store"]);
@@ -95,6 +145,44 @@ fn a_step_that_fails() {
         "the code does not compile for this target",
     ];
     Fake::new().fails("failing-step", 6, &words);
+}
+
+/// What matters is shown, however much stands after it, and the report of the tests is fetched from where the step left it.
+#[test]
+fn tests_that_fail() {
+    let fake = Fake::new();
+    let Output { status, stdout, stderr } =
+        fake.command("failing-tests", &["build", "--profile", "test", "--format", "json"]).output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(6), "{said}");
+    for word in [
+        "error: 1 of 3 tests failed: money::rounds\n",
+        "---- Single_App money::rounds ----",
+        "assertion `left == right` failed",
+        "lines after",
+        "Results target/dockerize/test/junit.xml",
+    ] {
+        assert!(said.contains(word), "{word} is missing in:\n{said}");
+    }
+    let fetched = fs_err::read_to_string(fake.tree.path().join("target/dockerize/bake.json")).unwrap();
+    assert!(fetched.contains("\"TEST_RUN\": \"0e6f8f9c-6a0e-4a53-9e52-000000000001\""), "{fetched}");
+    let report: serde_json::Value = serde_json::from_slice(&stdout).unwrap();
+    assert_eq!((&report["tests"]["count"], &report["tests"]["failed"]), (&3.into(), &1.into()));
+}
+
+/// A Dockerfile of another make has no results to give: the end of the step says what it says.
+#[test]
+fn tests_that_fail_in_an_edited_dockerfile() {
+    let fake = Fake::new();
+    let dockerfile = fake.tree.path().join("Dockerfile");
+    let text = fs_err::read_to_string(&dockerfile).unwrap();
+    fs_err::write(&dockerfile, text.replace("Images:", "Our images:")).unwrap();
+    let Output { status, stderr, .. } =
+        fake.command("failing-tests", &["build", "--profile", "test"]).output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(6), "{said}");
+    assert!(said.contains("the step `[test 3/3] RUN dockerize-tests /app cargo-test no --workspace` failed"), "{said}");
+    assert!(said.contains("test result: FAILED"), "{said}");
 }
 
 /// The classic image store exports nothing while it builds: the image is saved from it, measured and checked all the same.

@@ -4,6 +4,12 @@
 
 #[path = "registry/answers.rs"]
 mod answers;
+#[path = "registry/base.rs"]
+mod base;
+#[path = "registry/inspect.rs"]
+mod inspect;
+#[path = "registry/publish.rs"]
+mod publish;
 #[path = "registry/pull.rs"]
 mod pull;
 #[path = "registry/push.rs"]

@@ -5,6 +5,7 @@
 mod support;
 
 use cargo_dockerize::plan::Flags;
+use cargo_dockerize::plan::model::{Because, CiSecret, TestRunner};
 use cargo_dockerize::workspace::{Features, Query, Workspace};
 use cargo_dockerize::{config, plan, render};
 use support::Tree;
@@ -19,8 +20,46 @@ fn planned(tree: &Tree, inside: &str, features: Option<Features>) -> (Workspace,
     };
     let workspace = Workspace::load(&query).unwrap();
     let settings = config::load(&workspace).unwrap();
-    let plan = plan::plan(&workspace, &settings, &Flags { features }).unwrap();
+    let plan = plan::plan(&workspace, &settings, &Flags { features, host: None }).unwrap();
     (workspace, plan)
+}
+
+/// The compose files of a tree with these keys in its table.
+fn compose(name: &str, from: &str, inside: &str, keys: &str) {
+    let tree = Tree::copy(from);
+    let manifest = tree.path().join(inside).join("Cargo.toml");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    let owner = if text.contains("[workspace]") { "workspace" } else { "package" };
+    fs_err::write(&manifest, format!("{text}\n[{owner}.metadata.dockerize]\n{keys}\n")).unwrap();
+    let (_, plan) = planned(&tree, inside, None);
+    for file in render::compose_files(&plan).unwrap() {
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("{name}-{}", file.path), file.contents);
+        });
+    }
+}
+
+#[test]
+fn compose_of_the_example() {
+    compose("example", "example-workspace", "", "compose = [\"prod\", \"dev\"]");
+}
+
+#[test]
+fn compose_with_a_database() {
+    compose("redis", "tests/corpus/redis", "", "compose = [\"prod\"]");
+}
+
+#[test]
+fn compose_with_what_the_metadata_says() {
+    let keys = "compose = { prod = \"run.yaml\", dev = \"compose.dev.yaml\" }\nservices = [\"postgres\", \"rabbitmq\", \"kafka\"]\n\
+        mirrors = { \"docker.io\" = \"mirror.example/hub\" }\nwritable = [\"/data\", \"/var/lib/app\"]\nenv = { GREETING = \"a \\\"b\\\" $HOME: #c\" }\n\
+        init = true";
+    compose("said", "tests/corpus/redis", "", keys);
+}
+
+#[test]
+fn compose_above_the_root() {
+    compose("outside", "tests/corpus/outside", "app", "compose = [\"prod\", \"dev\"]");
 }
 
 /// The plan of a tree without a lock file, whose dependencies it holds.
@@ -73,6 +112,102 @@ fn path_dependency_outside_of_the_root() {
 #[test]
 fn glibc_and_musl_side_by_side() {
     files("native", &Tree::copy("tests/corpus/native"), "");
+}
+
+/// The plan of a tree on a base.
+fn on_base(from: &str, base: &str, more: &str) -> plan::Plan {
+    let tree = Tree::copy(from);
+    let manifest = tree.path().join("Cargo.toml");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    let owner = if text.contains("[workspace]") { "workspace" } else { "package" };
+    let said = format!("{text}\n{more}\n[{owner}.metadata.dockerize.images]\nfinal = \"{base}\"\n");
+    fs_err::write(&manifest, said).unwrap();
+    planned(&tree, "", None).1
+}
+
+fn dockerfile(plan: &plan::Plan) -> String {
+    render::render(plan).unwrap().remove(0).contents
+}
+
+/// What the stages of the images say, of all the Dockerfile.
+fn about_images(text: &str) -> String {
+    let libraries = text.split_once("# The shared libraries").unwrap().1;
+    let (libraries, rest) = libraries.split_once("\n\n").unwrap();
+    let images = rest.split_once("# What the images hold").unwrap().1;
+    format!("# The shared libraries{libraries}\n\n# What the images hold{images}")
+}
+
+#[test]
+fn bases_whose_libraries_are_used_and_not() {
+    for (name, base) in [
+        ("cc", "distroless-cc"),
+        ("debian12", "distroless-cc-debian12"),
+        ("slim", "debian:trixie-slim"),
+        ("chainguard", "chainguard-glibc-dynamic"),
+        ("unknown", "registry.example/team/base:1"),
+    ] {
+        let plan = on_base("tests/corpus/native", base, "");
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("base-{name}-Dockerfile"), about_images(&dockerfile(&plan)));
+        });
+    }
+}
+
+#[test]
+fn a_base_by_its_name_goes_through_the_mirror() {
+    let mirror = "[workspace.metadata.dockerize.mirrors]\n\"gcr.io\" = \"mirror.example/gcr\"\n";
+    let plan = on_base("tests/corpus/native", "distroless-cc", mirror);
+    assert_eq!(plan.images[0].base, "mirror.example/gcr/distroless/cc-debian13:nonroot");
+    assert!(plan.images.iter().all(|image| image.brings.as_ref().unwrap().user));
+    // A reference that somebody wrote is taken as it is, and recognised.
+    let plan = on_base("tests/corpus/native", "mirror.example/gcr/distroless/cc-debian13:latest", mirror);
+    assert_eq!(plan.images[0].base, "mirror.example/gcr/distroless/cc-debian13:latest");
+    assert!(plan.images[0].brings.as_ref().unwrap().user);
+}
+
+#[test]
+fn what_a_base_brings_is_not_copied() {
+    let plan = on_base("example-workspace", "distroless-static", "");
+    let api = plan.images.iter().find(|image| image.name == "api").unwrap();
+    assert!(api.rootfs.ca_certificates.is_some() && !api.adds_ca() && !api.adds_passwd() && !api.adds_home());
+    let text = dockerfile(&plan);
+    for gone in ["install -D -m 644 -t etc", "/etc/dockerize/passwd", "home/nonroot"] {
+        assert!(!text.contains(gone), "{gone}");
+    }
+    // More authorities than the base's are the base's and more.
+    let plan = on_base("example-workspace", "alpine", "");
+    assert!(plan.notes.iter().any(|note| note.rule == "base:more"), "{:?}", plan.notes);
+    assert_eq!(plan.images[0].env["HOME"], "/home/nonroot");
+}
+
+#[test]
+fn tests_with_fixtures_and_a_runner_of_their_own() {
+    files("tested", &Tree::copy("tests/corpus/tested"), "");
+}
+
+/// The evidence that there is, and what the metadata says against it.
+#[test]
+fn who_runs_the_tests() {
+    let runner = |files: &[(&str, &str)], said: &str| {
+        let tree = Tree::copy("tests/corpus/single");
+        for (file, text) in files {
+            fs_err::create_dir_all(tree.path().join(file).parent().unwrap()).unwrap();
+            fs_err::write(tree.path().join(file), text).unwrap();
+        }
+        let manifest = tree.path().join("Cargo.toml");
+        let text = fs_err::read_to_string(&manifest).unwrap();
+        fs_err::write(manifest, format!("{text}\n[package.metadata.dockerize]\n{said}\n")).unwrap();
+        let (_, plan) = planned(&tree, "", None);
+        (plan.test.runner, plan.test.because.text)
+    };
+    let justfile = ("justfile", "test:\n    cargo nextest run --workspace\n");
+    assert_eq!(runner(&[justfile], ""), (TestRunner::Nextest, "justfile calls cargo nextest".to_owned()));
+    let workflow = (".github/workflows/ci.yml", "  - run: cargo nextest run\n");
+    assert_eq!(runner(&[workflow], "").1, ".github/workflows/ci.yml calls cargo nextest");
+    assert_eq!(runner(&[], "").0, TestRunner::Cargo);
+    assert_eq!(runner(&[justfile], "test-runner = \"cargo\"").0, TestRunner::Cargo);
+    let (runner, why) = runner(&[justfile], "toolchain = \"1.70\"");
+    assert_eq!(runner, TestRunner::Cargo, "{why}");
 }
 
 #[test]
@@ -199,4 +334,61 @@ fn settings_and_patterns_are_assets() {
     let expected = ["Rocket.toml", "config", "log.yaml", "settings.json", "templates"];
     assert_eq!(assets.iter().map(|(from, _)| *from).collect::<Vec<_>>(), expected);
     assert!(assets.iter().all(|(from, to)| *to == format!("/app/{from}")), "{assets:?}");
+}
+
+/// The workflows of a tree whose metadata has these keys, after a change to the plan.
+fn workflows(name: &str, tree: &Tree, keys: &[(&str, toml_edit::Value)], change: impl FnOnce(&mut plan::Plan)) {
+    let manifest = tree.path().join("Cargo.toml");
+    let edited = config::edit(&fs_err::read_to_string(&manifest).unwrap(), keys).unwrap();
+    fs_err::write(&manifest, edited).unwrap();
+    let (_, mut plan) = planned(tree, "", None);
+    change(&mut plan);
+    for file in render::render(&plan).unwrap().into_iter().filter(|file| file.path.extension() == Some("yml")) {
+        let forge = file.path.as_str().split(['/', '.']).find(|part| !part.is_empty()).unwrap();
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("{name}-ci-{forge}"), file.contents);
+        });
+    }
+}
+
+fn forges(names: &[&str]) -> toml_edit::Value {
+    names.iter().copied().collect::<toml_edit::Array>().into()
+}
+
+#[test]
+fn workflows_of_every_forge() {
+    let tree = Tree::copy("example-workspace");
+    workflows("example", &tree, &[("ci", forges(&["github", "gitlab", "forgejo"]))], |_| ());
+}
+
+#[test]
+fn workflows_with_secrets_and_a_cache_in_a_registry() {
+    let keys = [
+        ("ci", forges(&["github", "gitlab", "forgejo"])),
+        ("cache", "registry=ghcr.io/team/cache".into()),
+        ("cache-write", forges(&["trunk"])),
+    ];
+    workflows("private", &Tree::copy("tests/corpus/single"), &keys, |plan| {
+        let because = |text: &str| Because {
+            text: format!("shop 0.1.0 {text}"),
+            krate: Some("shop 0.1.0".to_owned()),
+            rule: "lock-file".to_owned(),
+            file: Some("Cargo.lock".to_owned()),
+        };
+        plan.ci.as_mut().unwrap().secrets = vec![
+            CiSecret::RegistryToken {
+                variable: "CARGO_REGISTRIES_COMPANY_TOKEN".to_owned(),
+                because: because("comes from the registry company"),
+            },
+            CiSecret::SshKey {
+                variable: "SSH_PRIVATE_KEY".to_owned(),
+                because: because("is fetched with git over SSH from git.example"),
+            },
+            CiSecret::GitCredential {
+                variable: "GIT_TOKEN_GIT_EXAMPLE_8443".to_owned(),
+                host: "git.example:8443".to_owned(),
+                because: because("is fetched with git from git.example:8443"),
+            },
+        ];
+    });
 }

@@ -25,6 +25,9 @@ struct Case {
     /// The folder in it to run in.
     #[serde(default)]
     inside: String,
+    /// Environment of the call.
+    #[serde(default)]
+    env: std::collections::BTreeMap<String, String>,
     /// Calls before it that must succeed.
     #[serde(default)]
     before: Vec<Vec<String>>,
@@ -74,6 +77,7 @@ fn run(folder: &Path) -> Result<(), Failed> {
     for (file, text) in &case.append {
         let path = inside.join(file);
         let old = fs_err::read_to_string(&path).unwrap_or_default();
+        fs_err::create_dir_all(path.parent().unwrap())?;
         fs_err::write(path, old + text)?;
     }
     for name in &case.remove {
@@ -83,7 +87,7 @@ fn run(folder: &Path) -> Result<(), Failed> {
         // A file in the folder's place: root may write anywhere, but not there.
         fs_err::write(inside.join(name), "")?;
     }
-    let output = command(&case.args, inside.as_std_path()).output()?;
+    let output = command(&case.args, inside.as_std_path()).envs(&case.env).output()?;
     let stderr = String::from_utf8(output.stderr)?;
     if output.status.code() != Some(case.status) {
         return Err(format!("exit code {:?}, not {}:\n{stderr}", output.status.code(), case.status).into());
@@ -106,7 +110,8 @@ fn command(args: &[String], folder: &Path) -> Command {
     command.arg("dockerize").args(args).arg("--color=always").current_dir(folder);
     // No engine must be found, and nothing of this machine's taste.
     command.env("PATH", std::env::var_os("DOCKERIZE_UI_PATH").unwrap_or_default());
-    command.env_remove("CARGO_TARGET_DIR").env_remove("RUST_BACKTRACE").env("CI", "true").env("COLUMNS", "100");
+    command.env_remove("CARGO_TARGET_DIR").env_remove("RUST_BACKTRACE").env_remove("SOURCE_DATE_EPOCH");
+    command.env("CI", "true").env("COLUMNS", "100");
     command.env("CARGO", env!("CARGO"));
     command.env(
         "RUSTC",

@@ -2,12 +2,18 @@
 
 use auditable_info::Error;
 use auditable_serde::{DependencyKind, Package, Source};
+use camino::Utf8Path;
+use object::Object;
+use object::read::ReadCache;
 
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{Bill, BillEdge, BillPackage, BillSource, EdgeKind, PackageOrigin};
 
 /// The longest list, unpacked, in bytes: that of a thousand packages has a hundredth of it.
 const LIMIT: usize = 8 << 20;
+
+/// Where the list is.
+pub(crate) const SECTION: &str = ".dep-v0";
 
 /// The packages of a binary as its own list has them; none where it has no list. The list knows no addresses, licences and
 /// checksums: those are `known`'s, where it has the same package from the same kind of place.
@@ -45,6 +51,24 @@ pub fn bill(binary: &[u8], known: &Bill) -> Result<Option<Bill>> {
     let edge = |(from, to): (usize, usize)| BillEdge { from, to, kind: kind(&packages[from], &packages[to]) };
     let edges = uses.into_iter().map(edge).collect();
     Ok(Some(Bill { source: BillSource::Embedded, root: places[root], packages, edges }))
+}
+
+/// Likewise of a file, which is read whole only where it has a list: programs are large, and most have none.
+///
+/// # Errors
+/// As [`bill`], and [`Kind::Workspace`]: it cannot be read.
+pub fn bill_of(program: &Utf8Path, known: &Bill) -> Result<Option<Bill>> {
+    let unread = |error: std::io::Error| {
+        Failure::new(Kind::Workspace, format!("`{program}` cannot be read, and documents about the image need it"))
+            .caused_by(error)
+            .help("build it again")
+    };
+    let cache = ReadCache::new(fs_err::File::open(program).map_err(unread)?);
+    let file = object::File::parse(&cache).map_err(|error| broken().caused_by(error))?;
+    if file.section_by_name(SECTION).is_none() {
+        return Ok(None);
+    }
+    bill(&fs_err::read(program).map_err(unread)?, known)
 }
 
 /// What only macros use is not in the binary. The list takes some of it for a part of the program, as it may not know that a

@@ -1,5 +1,6 @@
-//! Documents about an image: what is in it (SPDX or CycloneDX) and how it was made (SLSA provenance). Pure: facts in, JSON out,
-//! the same bytes for the same facts. Who attaches them to an image, and where, is not known here.
+//! Documents about an image: what is in it (SPDX or CycloneDX) and how it was made (SLSA provenance). Pure but for [`gather`], which
+//! reads the facts: facts in, JSON out, the same bytes for the same facts. Who attaches them to an image, and where, is not known
+//! here.
 //!
 //! Both formats are there because no reader reads both everywhere: what BuildKit attaches, and what Docker Scout looks for, is
 //! SPDX in an in-toto statement ([`statement`]); Trivy finds either as an OCI referrer by its artifact type, and reads either as
@@ -7,6 +8,7 @@
 
 pub mod auditable;
 mod cyclonedx;
+pub mod gather;
 mod license;
 mod provenance;
 mod purl;
@@ -16,10 +18,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use gather::{Facts, Wanted, documents};
 pub use provenance::{Base, ProvenanceInput, Toolchain, provenance};
 pub use purl::debian;
 
-use crate::digest::{Digester, sha256_digits};
+use crate::digest::{Digester, sha256_digits, sha256_of};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::Bill;
 
@@ -78,6 +81,13 @@ pub struct Program {
     pub path: String,
     /// SHA-256 of its file, in hexadecimal digits.
     pub sha256: Option<String>,
+}
+
+impl Program {
+    /// The program with these bytes.
+    pub fn of(path: &str, bytes: &[u8]) -> Self {
+        Self { path: path.to_owned(), sha256: sha256_digits(&sha256_of(bytes)).map(str::to_owned) }
+    }
 }
 
 /// What else is in an image: libraries, authorities, time zones.

@@ -5,6 +5,7 @@ use crate::workspace::{BillEdge, BillPackage, BillSource, EdgeKind, Features, Pa
 use serde_json::Value;
 
 mod embedded;
+mod gathered;
 
 fn package(name: &str, origin: PackageOrigin) -> BillPackage {
     BillPackage {

@@ -24,6 +24,8 @@ pub struct Inputs<'a> {
     pub profile: &'a Profile,
     /// As Docker names them: `linux/amd64`.
     pub platforms: &'a [String],
+    /// The platform that compiles, whose macros and build scripts are among them; empty where the builder does not say it.
+    pub builder: &'a str,
     /// Sets these dependencies apart from others' in the same repository.
     pub namespace: Option<&'a str>,
     /// The digest of the toolchain image, where it is known.
@@ -49,6 +51,7 @@ pub fn key(inputs: &Inputs<'_>) -> Result<Key> {
     let mut scope = Digester::default();
     scope.say(["cargo-dockerize deps 1", &group.target_cache.id, &profile.cargo]);
     scope.say(sorted(platforms));
+    scope.say([inputs.builder]);
     scope.say(inputs.namespace);
     scope.say(plan.toolchain.components.iter().map(String::as_str));
     let mut exact = scope.clone();

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::engine::usage::Record;
 use crate::plan::Plan;
+use crate::plan::model::{CacheMount, Group};
 
 /// What stands in a plan's ids for what a build fills in.
 const FILLED: &str = "$CARGO_BUILD_TARGET-$CARGO_PROFILE";
@@ -52,7 +53,7 @@ pub struct Mount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Serves {
-    /// The binaries that are compiled in it; none where no build group has this target.
+    /// The binaries that are compiled in it; none where no build group has this target, or where it is the tests'.
     pub binaries: Vec<String>,
     /// As Rust names it.
     pub target: String,
@@ -112,7 +113,7 @@ pub fn account(plan: &Plan, records: &[Record], namespace: Option<&str>) -> Acco
             kept.downloads.push(mount(None));
         } else if let Some(serves) = serves(plan, id) {
             kept.own.push(mount(Some(serves)));
-        } else if plan.groups.iter().any(|group| alike(&group.target_cache.id, id)) {
+        } else if compiled_in(plan).any(|(cache, ..)| alike(&cache.id, id)) {
             kept.namesakes.push(mount(None));
         } else {
             kept.others.add(record);
@@ -124,20 +125,26 @@ pub fn account(plan: &Plan, records: &[Record], namespace: Option<&str>) -> Acco
     kept
 }
 
+/// The target folders, each with the group in whose environment it is compiled, and whether it is the tests'.
+fn compiled_in(plan: &Plan) -> impl Iterator<Item = (&CacheMount, &Group, bool)> {
+    let tests = plan.groups.get(plan.workbench.group).map(|group| (&plan.test.target_cache, group, true));
+    plan.groups.iter().map(|group| (&group.target_cache, group, false)).chain(tests)
+}
+
 /// What a target folder is for, where the part of its id that tells projects apart is this plan's.
 fn serves(plan: &Plan, id: &str) -> Option<Serves> {
     let mut rest = None;
-    for group in &plan.groups {
-        let Some(filled) = group.target_cache.id.strip_suffix(FILLED).and_then(|ours| id.strip_prefix(ours)) else {
+    for (cache, group, tests) in compiled_in(plan) {
+        let Some(filled) = cache.id.strip_suffix(FILLED).and_then(|ours| id.strip_prefix(ours)) else {
             continue;
         };
         rest = Some(filled);
         for target in &group.targets {
             let profile = filled.strip_prefix(&*target.triple).and_then(|profile| profile.strip_prefix('-'));
             if let Some(profile) = profile {
-                let of = plan.profiles.iter().filter(|one| one.cargo == profile);
+                let of = plan.profiles.iter().filter(|one| one.cargo == profile && one.runs_tests == tests);
                 return Some(Serves {
-                    binaries: group.binaries.clone(),
+                    binaries: if tests { Vec::new() } else { group.binaries.clone() },
                     target: target.triple.clone(),
                     cargo_profile: profile.to_owned(),
                     profiles: of.map(|one| one.name.clone()).collect(),

@@ -17,9 +17,6 @@ const DIM: Style = Style::new().dimmed();
 /// The configuration's name in what is shown.
 const CONFIG: &str = "buildkitd.toml";
 
-/// How wide tables may be.
-const WIDTH: usize = 100;
-
 pub fn run(args: &Builder, shell: Shell) -> Result<()> {
     match &args.command {
         BuilderCommand::Create(args) => create(args, shell),
@@ -121,9 +118,7 @@ fn check(args: &Check) -> Result<()> {
     let check = builder::check(&engine, found, &args.platform)?;
     let text = match args.format {
         Format::Text => describe(&check),
-        Format::Json => serde_json::to_string_pretty(&check)
-            .map(|json| json + "\n")
-            .map_err(|error| Failure::new(Kind::Internal, "the check cannot be shown").caused_by(error))?,
+        Format::Json => ui::json(&check)?,
     };
     ui::print(&text)?;
     if check.usable {
@@ -175,7 +170,7 @@ fn describe(check: &builder::Check) -> String {
             let _ = write!(say, " [{}]", number + 1);
         }
         let mut lines = String::new();
-        paragraph(&mut lines, 2 + 6 + 2 + width + 2, "", &say);
+        ui::paragraph(&mut lines, 2 + 6 + 2 + width + 2, "", &say);
         let (first, rest) = lines.split_once('\n').unwrap_or_default();
         let head = format!("  {style}{word:<6}{style:#}  {:<width$}  {}", row.title, first.trim());
         let _ = writeln!(text, "{}", head.trim_end());
@@ -185,7 +180,7 @@ fn describe(check: &builder::Check) -> String {
         text.push('\n');
     }
     for (i, todo) in todos.iter().enumerate() {
-        paragraph(&mut text, 2, &format!("[{}] ", i + 1), todo);
+        ui::paragraph(&mut text, 2, &format!("[{}] ", i + 1), todo);
     }
     text
 }
@@ -202,28 +197,7 @@ fn describe_node(text: &mut String, node: &BuilderNode) {
         printable(&format!("{status}{pods}{version}"))
     );
     let platforms = if node.platforms.is_empty() { "platforms unknown".to_owned() } else { node.platforms.join(", ") };
-    paragraph(text, 4, "", &printable(&platforms));
-}
-
-/// Words in lines that are indented and not too wide.
-fn paragraph(text: &mut String, indent: usize, mark: &str, words: &str) {
-    let pad = " ".repeat(indent);
-    let hanging = " ".repeat(mark.chars().count());
-    let mut line = mark.to_owned();
-    let mut filled = false;
-    for word in words.split_whitespace() {
-        if filled && indent + line.chars().count() + 1 + word.chars().count() > WIDTH {
-            let _ = writeln!(text, "{pad}{line}");
-            line.clone_from(&hanging);
-            filled = false;
-        }
-        if filled {
-            line.push(' ');
-        }
-        line.push_str(word);
-        filled = true;
-    }
-    let _ = writeln!(text, "{pad}{line}");
+    ui::paragraph(text, 4, "", &printable(&platforms));
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use cargo_dockerize::emit::{self, Change, Own, State};
 use cargo_dockerize::failure::{Failure, Kind, Result};
-use cargo_dockerize::render;
 
 use super::Session;
 use crate::cli::{Common, Generate};
@@ -10,19 +9,21 @@ use crate::ui::{self, Shell};
 
 pub fn run(args: &Generate, common: &Common, shell: Shell) -> Result<()> {
     let session = Session::open(common)?;
-    let files = render::render(&session.plan()?)?;
+    let plan = session.plan()?;
+    session.warn_of_unpinned(&plan, shell);
     let root = &session.workspace.root;
-    let changes = emit::compare(root, &files)?;
+    let changes = emit::compare(root, &session.files(&plan)?)?;
     if args.check || common.locked {
-        return check(&changes, shell);
+        return check(&changes, "cargo dockerize generate", shell);
     }
+    let changes: Vec<Change> = changes.into_iter().map(Change::settled).collect();
     let written = emit::apply(root, &changes, if args.force { Own::Save } else { Own::Respect })?;
     report(&changes, &written, shell);
     Ok(())
 }
 
-/// Fails with the differences, if there are any.
-fn check(changes: &[Change], shell: Shell) -> Result<()> {
+/// Fails with the differences, if there are any, and with the command that does away with them.
+pub fn check(changes: &[Change], command: &str, shell: Shell) -> Result<()> {
     let differing: Vec<&Change> = changes.iter().filter(|change| change.state != State::Current).collect();
     if differing.is_empty() {
         shell.status("Checked", "the generated files are up to date");
@@ -34,11 +35,14 @@ fn check(changes: &[Change], shell: Shell) -> Result<()> {
     let names: Vec<String> = differing.iter().map(|change| format!("`{}`", change.path)).collect();
     let verb = if names.len() == 1 { "is" } else { "are" };
     let failure = Failure::new(Kind::Drift, format!("{} {verb} not up to date", names.join(", ")));
+    if let Some(bumped) = differing.iter().find(|change| change.is_bumped()) {
+        return Err(emit::bumped(&bumped.path, Kind::Drift));
+    }
     let own = differing.iter().any(|change| matches!(change.state, State::Edited | State::Foreign));
     Err(if own {
-        failure.help("run `cargo dockerize generate --force` to replace what was edited by hand; it is kept as `.orig`")
+        failure.help(format!("run `{command} --force` to replace what was edited by hand; it is kept as `.orig`"))
     } else {
-        failure.help("run `cargo dockerize generate`, and commit the result")
+        failure.help(format!("run `{command}`, and commit the result"))
     })
 }
 

@@ -1,7 +1,6 @@
 //! `cargo dockerize init`
 
 use camino::Utf8Path;
-use cargo_dockerize::config;
 use cargo_dockerize::emit::{self, Change, Own, State};
 use cargo_dockerize::exec;
 use cargo_dockerize::failure::Result;
@@ -17,21 +16,14 @@ pub fn run(args: &Init, common: &Common, shell: Shell) -> Result<()> {
     let mut session = Session::open(common)?;
     let root = session.workspace.root.clone();
     let old = session.workspace.manifest.clone();
-    session.workspace.manifest = config::edit(&old, &keys(args, &session)?)?;
-    session.settings = config::load(&session.workspace)?;
-    let mut plan = session.plan()?;
+    let mut plan = session.note(&keys(args, &session)?)?;
     let mut changes = emit::compare(&root, &render::render(&plan)?)?;
     // A file of the user's own stays; ours goes beside it, and the table remembers where.
     if !args.force && changes.iter().any(|change| change.state == State::Foreign) {
-        let places = free_places(&plan, &changes);
-        session.workspace.manifest = config::edit(&session.workspace.manifest, &places)?;
-        session.settings = config::load(&session.workspace)?;
-        plan = session.plan()?;
+        plan = session.note(&free_places(&plan, &changes))?;
         changes = emit::compare(&root, &render::render(&plan)?)?;
     }
-    let manifest = &session.workspace.manifest;
-    let state = if *manifest == old { State::Current } else { State::Stale };
-    changes.push(Change { path: "Cargo.toml".into(), state, old, new: manifest.clone() });
+    changes.push(session.manifest(old));
     let written = emit::apply(&root, &changes, if args.force { Own::Save } else { Own::Respect })?;
     generate::report(&changes, &written, shell);
     for image in &plan.images {
@@ -67,6 +59,7 @@ fn keys(args: &Init, session: &Session) -> Result<Vec<(&'static str, toml_edit::
     if let Some(linkage) = args.linkage {
         let name = match linkage {
             LinkageArg::StaticMusl => "static-musl",
+            LinkageArg::StaticGnu => "static-gnu",
             LinkageArg::DynamicGnu => "dynamic-gnu",
         };
         keys.push(("linkage", name.into()));

@@ -3,16 +3,28 @@
 mod build;
 mod builder;
 mod cache;
+mod ci;
 mod completions;
+mod compose;
+mod doctor;
 mod generate;
 mod init;
+mod inspect;
+mod lint;
+mod man;
 mod measure;
 mod pick;
+mod pin;
 mod plan;
+mod verify;
+mod xtask;
 
 use cargo_dockerize::config::{self, Settings};
+use cargo_dockerize::emit::{Change, State};
 use cargo_dockerize::failure::Result;
-use cargo_dockerize::plan::{Flags, Plan};
+use cargo_dockerize::host::Host;
+use cargo_dockerize::plan::{Flags, HostFlags, Plan};
+use cargo_dockerize::render::{self, GeneratedFile};
 use cargo_dockerize::workspace::{Features, Query, Workspace};
 
 use crate::cli::{Cli, Command, Common};
@@ -25,11 +37,20 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Init(args) => init::run(&args, &cli.common, shell),
         Command::Plan(args) => plan::run(&args, &cli.common),
         Command::Generate(args) => generate::run(&args, &cli.common, shell),
+        Command::Pin(args) => pin::run(&args, &cli.common, shell),
+        Command::Compose(args) => compose::run(&args, &cli.common, shell),
         Command::Build(args) => build::run(&args, &cli.common, shell),
+        Command::VerifyReproducible(args) => verify::run(&args, &cli.common, shell),
         Command::Measure(args) => measure::run(&args, &cli.common, shell),
+        Command::Lint(args) => lint::run(&args, &cli.common, shell),
         Command::Builder(args) => builder::run(&args, shell),
         Command::Cache(args) => cache::run(&args, &cli.common, shell),
+        Command::Ci(args) => ci::run(&args, &cli.common, shell),
+        Command::Xtask(args) => xtask::run(&args, &cli.common, shell),
+        Command::Inspect(args) => inspect::run(&args, &cli.common, shell),
+        Command::Doctor(args) => doctor::run(&args, &cli.common),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args, shell),
     }
 }
 
@@ -43,7 +64,7 @@ pub struct Session {
 impl Session {
     /// Reads the workspace and its metadata.
     pub fn open(common: &Common) -> Result<Self> {
-        let flags = Flags { features: features(common) };
+        let flags = Flags { features: features(common), host: None };
         let mut query = Query {
             manifest_path: common.manifest_path.clone(),
             features: flags.features.clone().unwrap_or_default(),
@@ -59,6 +80,45 @@ impl Session {
         }
         query.features = wanted;
         Ok(Self { workspace: Workspace::load(&query)?, settings, flags })
+    }
+
+    /// Has this machine's own cargo compile, for these platforms: the plan goes by what the machine has.
+    pub fn compile_here(&mut self, platforms: &[String]) -> Result<()> {
+        let host = Host::probe(&self.workspace.root)?;
+        self.flags.host = Some(HostFlags { host, platforms: platforms.to_vec() });
+        Ok(())
+    }
+
+    /// Decides with these keys in the metadata table as well. Nothing is written; [`Session::manifest`] has what is to be.
+    pub fn note(&mut self, keys: &[(&str, toml_edit::Value)]) -> Result<Plan> {
+        self.workspace.manifest = config::edit(&self.workspace.manifest, keys)?;
+        self.settings = config::load(&self.workspace)?;
+        self.plan()
+    }
+
+    /// What becomes of the root manifest, which was this.
+    pub fn manifest(&self, old: String) -> Change {
+        let new = self.workspace.manifest.clone();
+        let state = if new == old { State::Current } else { State::Stale };
+        Change { path: "Cargo.toml".into(), state, old, new }
+    }
+
+    /// Every file that is generated here.
+    pub fn files(&self, plan: &Plan) -> Result<Vec<GeneratedFile>> {
+        let mut files = render::render(plan)?;
+        files.extend(cargo_dockerize::xtask::generated(&self.workspace, plan)?);
+        Ok(files)
+    }
+
+    /// Says which images are not pinned, where others are.
+    pub fn warn_of_unpinned(&self, plan: &Plan, shell: Shell) {
+        if self.workspace.pins.is_some() {
+            let missing = plan.pins.iter().filter(|image| image.digest.is_none());
+            let names: Vec<&str> = missing.map(|image| image.name.as_str()).collect();
+            if !names.is_empty() {
+                shell.warn(format!("not pinned: {}; `cargo dockerize pin` does it", names.join(", ")));
+            }
+        }
     }
 
     /// Decides.

@@ -5,20 +5,25 @@ use std::fmt::{self, Write};
 use anstyle::{AnsiColor, Style};
 use cargo_dockerize::failure::{Failure, Kind, Result, printable};
 use cargo_dockerize::image_paths::INIT;
+use cargo_dockerize::pins::undigested as name;
 use cargo_dockerize::plan::Plan;
-use cargo_dockerize::plan::model::{Because, Group, Image};
+use cargo_dockerize::plan::model::{Because, Compile, Group, Image};
 
 use super::Session;
-use crate::cli::{self, Common, Format};
+use crate::cli::{self, Common, EngineArg, Format};
 use crate::ui;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 pub fn run(args: &cli::Plan, common: &Common) -> Result<()> {
-    let plan = Session::open(common)?.plan()?;
+    let mut session = Session::open(common)?;
+    if args.engine == Some(EngineArg::Oci) {
+        session.compile_here(&args.platform)?;
+    }
+    let plan = session.plan()?;
     let text = match args.format {
-        Format::Json => serde_json::to_string_pretty(&plan).map(|json| json + "\n").map_err(internal)?,
+        Format::Json => ui::json(&plan)?,
         Format::Text => describe(&plan, common.verbose).map_err(internal)?,
     };
     ui::print(&text)
@@ -38,8 +43,8 @@ fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
         counted(summary.members, "member"),
         counted(summary.packages, "package")
     )?;
-    page.row("toolchain", &plan.toolchain.image, Some(&plan.toolchain.because))?;
-    page.row("frontend", plan.syntax.as_deref().unwrap_or("the engine's own"), None)?;
+    page.row("toolchain", name(&plan.toolchain.image), Some(&plan.toolchain.because))?;
+    page.row("frontend", plan.syntax.as_deref().map_or("the engine's own", name), None)?;
     if plan.context.path != "." {
         page.row("context", &format!("{} (the workspace needs what lies beside it)", plan.context.path), None)?;
     }
@@ -56,12 +61,18 @@ fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
         let title = format!("profile {}", profile.name);
         page.row(&title, &format!("cargo's {}", profile.cargo), profile.because.first())?;
     }
+    let runner = match &plan.test.tool {
+        Some(tool) => format!("{} {}", tool.package, tool.version),
+        None => "cargo test".to_owned(),
+    };
+    page.row("tests", &runner, Some(&plan.test.because))?;
     for group in &plan.groups {
         describe_group(&mut page, group)?;
     }
     for image in &plan.images {
         describe_image(&mut page, image)?;
     }
+    describe_pins(&mut page, plan)?;
     let kept: Vec<_> = plan.ignore.iter().filter_map(|rule| Some((&rule.pattern, rule.because.as_ref()?))).collect();
     writeln!(page.text)?;
     page.row("left out", &format!("{} patterns in {}", plan.ignore.len(), plan.files.dockerignore), None)?;
@@ -79,6 +90,28 @@ fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
     Ok(page.text)
 }
 
+/// The images that the files name, where some have digests.
+fn describe_pins(page: &mut Page, plan: &Plan) -> fmt::Result {
+    if plan.pins.iter().all(|image| image.digest.is_none()) {
+        return Ok(());
+    }
+    writeln!(page.text, "\n{BOLD}images of others{BOLD:#}")?;
+    for image in &plan.pins {
+        let title = match (&image.digest, image.locked) {
+            (None, _) => "not pinned",
+            (Some(_), true) => "pinned",
+            (Some(_), false) => "by digest",
+        };
+        page.row(title, &image.name, None)?;
+        let digest = image.digest.iter().cloned();
+        let what = digest.chain(image.platforms.iter().cloned()).collect::<Vec<_>>().join(" ");
+        for line in [what, format!("for {}", image.users.join(", "))].iter().filter(|line| !line.is_empty()) {
+            writeln!(page.text, "  {:<13} {DIM}{}{DIM:#}", "", printable(line))?;
+        }
+    }
+    Ok(())
+}
+
 fn describe_group(page: &mut Page, group: &Group) -> fmt::Result {
     let names = group.binaries.join(", ");
     writeln!(
@@ -88,8 +121,14 @@ fn describe_group(page: &mut Page, group: &Group) -> fmt::Result {
         counted(group.crates, "crate")
     )?;
     page.reasons("because", &group.because)?;
-    for (i, target) in group.targets.iter().enumerate() {
-        page.row(if i == 0 { "targets" } else { "" }, &format!("{} for linux/{}", target.triple, target.arch), None)?;
+    for (i, command) in group.better.iter().enumerate() {
+        page.row(if i == 0 { "better with" } else { "" }, command, None)?;
+    }
+    for (i, target) in group.targets.iter().enumerate().filter(|_| group.compile.is_empty()) {
+        page.row(if i == 0 { "targets" } else { "" }, &format!("{} for {}", target.triple, target.platform()), None)?;
+    }
+    for compile in &group.compile {
+        describe_compile(page, compile)?;
     }
     for (i, package) in group.packages.iter().enumerate() {
         page.row(if i == 0 { "packages" } else { "" }, &package.name, package.because.first())?;
@@ -98,18 +137,53 @@ fn describe_group(page: &mut Page, group: &Group) -> fmt::Result {
     page.row("cargo", &group.cargo_args.join(" "), None)
 }
 
+/// One platform's compile on this machine, with what it is told.
+fn describe_compile(page: &mut Page, compile: &Compile) -> fmt::Result {
+    let command = compile.tool.command().join(" ");
+    page.row(&compile.platform, &format!("{command} --target {}", compile.triple), None)?;
+    for because in &compile.because {
+        let why = page.why(because);
+        writeln!(page.text, "  {:<13} {DIM}{why}{DIM:#}", "")?;
+    }
+    for (name, value) in &compile.env {
+        page.row("", &format!("{name}={value}"), None)?;
+    }
+    if !compile.rustflags.is_empty() {
+        page.row("", &format!("rustc {}", compile.rustflags.join(" ")), None)?;
+    }
+    for library in &compile.opened {
+        page.row("", &format!("with {library}"), None)?;
+    }
+    Ok(())
+}
+
 fn describe_image(page: &mut Page, image: &Image) -> fmt::Result {
     let stage = if image.stage == image.name { String::new() } else { format!(", stage {}", image.stage) };
     writeln!(
         page.text,
         "\n{BOLD}image {}{BOLD:#} on {} {DIM}({} {}{stage}){DIM:#}",
-        image.name, image.base, image.package, image.version
+        image.name,
+        name(&image.base),
+        image.package,
+        image.version
     )?;
-    page.row("base", &image.base, image.because.first())?;
+    page.row("base", name(&image.base), image.because.first())?;
+    for because in image.because.iter().skip(1) {
+        let why = page.why(because);
+        writeln!(page.text, "  {:<13} {DIM}{why}{DIM:#}", "")?;
+    }
     page.row("program", &image.binary, None)?;
-    page.row("user", &format!("{}, by number; nobody can log in", image.user), None)?;
+    let in_base = if image.adds_passwd() {
+        "; nobody can log in"
+    } else if image.adds_home() {
+        ", without a name in the base's passwd"
+    } else {
+        ", as the base's passwd has it"
+    };
+    page.row("user", &format!("{}, by number{in_base}", image.user), None)?;
     if let Some(because) = &image.rootfs.ca_certificates {
-        page.row("certificates", "the system's bundle", Some(because))?;
+        let whose = if image.adds_ca() { "the system's bundle" } else { "the base's bundle" };
+        page.row("certificates", whose, Some(because))?;
     }
     for file in &image.rootfs.extra_ca {
         page.row("", file, None)?;
@@ -118,7 +192,8 @@ fn describe_image(page: &mut Page, image: &Image) -> fmt::Result {
         page.row("init", INIT, Some(because))?;
     }
     if let Some(because) = &image.rootfs.zoneinfo {
-        page.row("time zones", "/usr/share/zoneinfo", Some(because))?;
+        let whose = if image.adds_zoneinfo() { "/usr/share/zoneinfo" } else { "the base's" };
+        page.row("time zones", whose, Some(because))?;
     }
     for (i, asset) in image.assets.iter().enumerate() {
         page.row(if i == 0 { "reads" } else { "" }, &asset.to, Some(&asset.because))?;

@@ -1,6 +1,6 @@
 //! Adds keys to the metadata table with `toml_edit`: comments, order and spacing of everything else stay.
 
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use crate::failure::{Failure, Kind, Result};
 
@@ -21,7 +21,12 @@ pub fn edit(manifest: &str, changes: &[(&str, Value)]) -> Result<String> {
     let mut document: DocumentMut = manifest.parse().map_err(|error: toml_edit::TomlError| {
         Failure::new(Kind::Workspace, "Cargo.toml does not parse").detail(error.to_string())
     })?;
-    let owner = if document.contains_key("workspace") { "workspace" } else { "package" };
+    let keys =
+        |owner: &str| document.get(owner)?.get("metadata")?.get("dockerize")?.as_table_like().map(TableLike::iter);
+    // A package that became a workspace's root may speak for all of it already.
+    let own = keys("workspace").is_none()
+        && keys("package").is_some_and(|mut keys| keys.any(|(key, _)| !super::Table::IMAGE_KEYS.contains(&key)));
+    let owner = if document.contains_key("workspace") && !own { "workspace" } else { "package" };
     let table = descend(document.as_table_mut(), &[owner, "metadata", "dockerize"])?;
     for (key, value) in changes {
         let same = table.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value));
@@ -40,7 +45,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 fn descend<'a>(root: &'a mut Table, path: &[&str]) -> Result<&'a mut dyn toml_edit::TableLike> {
-    let mut at: &mut dyn toml_edit::TableLike = root;
+    let mut at: &mut dyn TableLike = root;
     let last = path.len() - 1;
     for (depth, name) in path.iter().enumerate() {
         if !at.contains_key(name) {
@@ -83,6 +88,14 @@ mod tests {
         assert_eq!(value["workspace"]["metadata"]["dockerize"]["syntax"].as_str(), Some("none"));
         let dotted = "[workspace]\nmetadata.dockerize.syntax = 'none' # as it is\n";
         assert!(set(dotted).contains("metadata.dockerize.syntax = 'none' # as it is"));
+    }
+
+    #[test]
+    fn a_package_that_became_a_root_keeps_its_table() {
+        let root = "[package.metadata.dockerize]\ntoolchain = \"1.95\"\n\n[workspace]\nmembers = [\"xtask\"]\n";
+        assert!(!set(root).contains("[workspace.metadata"));
+        let image = "[package.metadata.dockerize]\nexpose = [80]\n\n[workspace]\n";
+        assert!(set(image).contains("[workspace.metadata.dockerize]"));
     }
 
     #[test]

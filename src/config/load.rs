@@ -51,32 +51,49 @@ pub fn load(workspace: &Workspace) -> Result<Settings> {
     let own = manifest.workspace.and_then(dockerize);
     let of_package = manifest.package.and_then(dockerize);
     let mut settings = Settings { present: own.is_some() || of_package.is_some(), ..Settings::default() };
-    // A package without a `[workspace]` table says everything in its own.
-    if workspace.has_workspace_table() {
-        settings.workspace = own.unwrap_or_default();
-    } else {
-        settings.workspace = of_package.unwrap_or_default();
-    }
+    // A package without a `[workspace]` table says everything in its own. When it becomes a workspace's root it goes on to,
+    // where there is no table of the workspace's.
+    let alone = !workspace.has_workspace_table();
+    let for_all = own.is_none() && of_package.as_ref().is_some_and(|table| table.of_workspace() != Table::default());
+    settings.workspace = match (own, of_package) {
+        (_, of_package) if alone => of_package.unwrap_or_default(),
+        (None, Some(of_package)) => of_package.of_workspace(),
+        (own, _) => own.unwrap_or_default(),
+    };
     validate::table("Cargo.toml", &workspace.manifest, &settings.workspace)?;
     for member in &workspace.members {
-        if member.dir == workspace.root && !workspace.has_workspace_table() {
+        let is_root = member.dir == workspace.root;
+        if is_root && alone {
             continue;
         }
-        if let Some(table) = member_table(workspace, member)? {
+        if let Some(table) = member_table(workspace, member, is_root && for_all)? {
             settings.packages.insert(member.name.clone(), table);
         }
     }
     Ok(settings)
 }
 
-fn member_table(workspace: &Workspace, member: &Member) -> Result<Option<Table>> {
+/// The levels of rules in a manifest, of which nothing else is looked at: a Dockerfile can be judged where cargo cannot read
+/// the workspace.
+///
+/// # Errors
+/// [`Kind::Workspace`] with the place: no rule has the name, or it is no level.
+pub fn lint(file: &str, text: &str) -> Result<BTreeMap<String, crate::lint::Level>> {
+    let manifest = parse(file, text)?;
+    let tables = manifest.workspace.and_then(dockerize).or_else(|| manifest.package.and_then(dockerize));
+    let levels = tables.map(|table| table.lint).unwrap_or_default();
+    levels.keys().try_for_each(|name| validate::rule(file, text, name))?;
+    Ok(levels)
+}
+
+fn member_table(workspace: &Workspace, member: &Member, for_all: bool) -> Result<Option<Table>> {
     let file = workspace.relative(&member.dir.join("Cargo.toml"));
     let Some(table) = parse(&file, &member.manifest)?.package.and_then(dockerize) else { return Ok(None) };
     validate::table(&file, &member.manifest, &table)?;
     let document = toml_edit::Document::parse(member.manifest.as_str()).map_err(|error| unparsable(&file, &error))?;
     let keys = document.get("package").and_then(|package| package.get("metadata")?.get("dockerize")?.as_table_like());
     for (key, item) in keys.into_iter().flat_map(toml_edit::TableLike::iter) {
-        if !Table::IMAGE_KEYS.contains(&key) {
+        if !for_all && !Table::IMAGE_KEYS.contains(&key) {
             let span = item.span().unwrap_or(0..0);
             return Err(Failure::new(Kind::Workspace, format!("`{key}` belongs to the workspace's table"))
                 .at(Place { file, text: member.manifest.clone(), span, label: "not for one package".to_owned() })

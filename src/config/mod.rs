@@ -2,6 +2,7 @@
 
 mod edit;
 mod load;
+mod profiles;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -10,9 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use edit::edit;
-pub use load::{Settings, load, nearest};
+pub use load::{Settings, lint, load, nearest};
 
-use crate::plan::model::{Linkage, Musl};
+use crate::plan::model::{Forge, Linkage, Musl, TestRunner};
 
 /// One table's keys. A workspace's table takes them all; a member's takes those that speak of an image
 /// ([`Table::IMAGE_KEYS`]) and wins over the workspace's there.
@@ -47,6 +48,12 @@ pub struct Table {
     pub dockerignore: Option<String>,
     /// Where the bake file goes.
     pub bake: Option<String>,
+    /// The profiles that have a compose file, or for each of them the file's name.
+    pub compose: Option<ComposeKey>,
+    /// The binaries that people call with arguments: compose does not start them. Named here, they are the only ones.
+    pub tools: Option<Vec<String>>,
+    /// Platforms that the Dockerfile can be built for besides linux/amd64 and linux/arm64: `["linux/arm/v7"]`.
+    pub platforms: Vec<String>,
     /// Packages of the distribution that the build needs besides those that are detected.
     pub packages: Vec<String>,
     /// Crates with native parts that no rule knows, or that one knows wrongly.
@@ -59,8 +66,14 @@ pub struct Table {
     pub cache: Option<String>,
     /// The branches whose builds write there; every build reads.
     pub cache_write: Vec<String>,
-    /// Image profiles: which of cargo's profiles `--profile NAME` builds with.
+    /// The forges that have a workflow, as `cargo dockerize ci` names them.
+    pub ci: Vec<Forge>,
+    /// Image profiles: what `--profile NAME` can name besides `prod`, `dev` and `test`, and what differs of those.
     pub profile: BTreeMap<String, ProfileTable>,
+    /// Who runs the tests, against the evidence.
+    pub test_runner: Option<TestRunner>,
+    /// What rules of `cargo dockerize lint` mean: `unnamed-stage = "deny"`.
+    pub lint: BTreeMap<String, crate::lint::Level>,
 
     /// How binaries are linked, against the evidence.
     pub linkage: Option<Linkage>,
@@ -70,6 +83,8 @@ pub struct Table {
     pub writable: Vec<String>,
     /// Ports.
     pub expose: Vec<u16>,
+    /// The databases that it speaks to, against the evidence: `["postgres"]`, or none.
+    pub services: Option<Vec<String>>,
     /// Run-time environment.
     pub env: BTreeMap<String, String>,
     /// Whether the image has the certificate authorities' bundle.
@@ -107,18 +122,49 @@ pub struct Images {
     pub rust: Option<String>,
     /// With the Rust toolchain and cargo-chef.
     pub chef: Option<String>,
-    /// Under the binaries.
+    /// Under the binaries: a name of the table of bases (`distroless-cc`), or a reference.
     #[serde(rename = "final")]
     pub final_: Option<String>,
+    /// Of databases, by their names: `postgres = "postgres:16"`.
+    pub services: BTreeMap<String, String>,
+}
+
+/// Which compose files there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ComposeKey {
+    /// Those of these profiles, under the usual names.
+    Profiles(Vec<String>),
+    /// Those of these profiles, under these names.
+    Files(BTreeMap<String, String>),
+}
+
+impl ComposeKey {
+    /// The profiles with their files' names: `compose.yaml` for `prod`, and `compose.PROFILE.yaml`.
+    pub fn files(&self) -> Vec<(String, String)> {
+        let mut files: Vec<(String, String)> = match self {
+            Self::Profiles(names) => names.iter().map(|name| (name.clone(), Self::usual(name))).collect(),
+            Self::Files(files) => files.clone().into_iter().collect(),
+        };
+        files.sort_by_key(|(name, _)| name != "prod");
+        files
+    }
+
+    /// The usual name of a profile's file.
+    pub fn usual(profile: &str) -> String {
+        if profile == "prod" { "compose.yaml".to_owned() } else { format!("compose.{profile}.yaml") }
+    }
 }
 
 /// An image profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ProfileTable {
+    /// The profile that this one is like, but for what is said here: `prod`, `dev`, `test` or another one of the user's.
+    pub inherits: Option<String>,
     /// The profile of cargo's; `prod`, `dev` and `test` have one of their own.
     pub cargo: Option<String>,
-    /// As the workspace's `cache`, for this profile alone.
+    /// As the workspace's `cache`, for this profile and those that inherit from it.
     pub cache: Option<String>,
 }
 
@@ -164,6 +210,7 @@ impl Table {
         "assets",
         "writable",
         "expose",
+        "services",
         "env",
         "ca-certificates",
         "extra-ca",
@@ -173,6 +220,26 @@ impl Table {
         "stop-signal",
         "labels",
     ];
+
+    /// What it says of the workspace, without what is one image's.
+    #[must_use]
+    pub fn of_workspace(&self) -> Self {
+        Self {
+            linkage: None,
+            assets: Vec::new(),
+            writable: Vec::new(),
+            expose: Vec::new(),
+            env: BTreeMap::new(),
+            ca_certificates: None,
+            extra_ca: Vec::new(),
+            zoneinfo: None,
+            init: None,
+            healthcheck: Vec::new(),
+            stop_signal: None,
+            labels: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
 
     /// This table over another: what is said here wins; lists and maps are joined.
     #[must_use]
@@ -189,6 +256,7 @@ impl Table {
         }
         self.stop_signal = self.stop_signal.or_else(|| below.stop_signal.clone());
         self.expose.extend(&below.expose);
+        self.services = self.services.or_else(|| below.services.clone());
         self.assets.extend(below.assets.iter().cloned());
         for (map, more) in [(&mut self.env, &below.env), (&mut self.labels, &below.labels)] {
             for (name, value) in more {

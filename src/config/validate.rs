@@ -1,9 +1,10 @@
 //! What a value may hold. Values end up in a Dockerfile, in shell lines and in a bake file, and the manifest may come from
 //! somebody else: what could break out of its place is refused here, before rendering, and rendering quotes as well.
 
-use super::{AssetTable, Table};
+use super::{AssetTable, Table, profiles};
 use crate::cache::Cache;
 use crate::failure::{Failure, Kind, Place, Result};
+use crate::platforms;
 
 /// A kind of value: its name, and what it may hold.
 struct Rule {
@@ -52,8 +53,18 @@ const TARGET: Rule = Rule {
     allowed: |value| path(value) && value.split('/').all(|part| part != ".."),
     form: "without `..`, spaces or quotes",
 };
+const FILE: Rule = Rule {
+    what: "a file's name",
+    allowed: |value| path(value) && !value.contains('/') && value != "." && value != "..",
+    form: "in the workspace's root, without `/`, spaces or quotes",
+};
 const CACHE: Rule =
     Rule { what: "a cache", allowed: |value| value.parse::<Cache>().is_ok(), form: crate::cache::FORMS };
+const PLATFORM: Rule = Rule {
+    what: "a platform that images are made for",
+    allowed: |value| platforms::named(value).is_some(),
+    form: "one of linux/amd64, linux/arm64, linux/arm/v7 and linux/riscv64",
+};
 const TEXT: Rule = Rule {
     what: "a value",
     allowed: |value| value.chars().all(|c| !c.is_control()),
@@ -79,6 +90,17 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
     for (key, value) in references {
         value.as_deref().map_or(Ok(()), |value| check(&REFERENCE, key, value))?;
     }
+    for (name, reference) in &table.images.services {
+        check(&WORD, "services", name)?;
+        check(&REFERENCE, "services", reference)?;
+    }
+    for (profile, name) in table.compose.iter().flat_map(super::ComposeKey::files) {
+        check(&WORD, "compose", &profile)?;
+        check(&FILE, "compose", &name)?;
+    }
+    for name in [&table.tools, &table.services].into_iter().flatten().flatten() {
+        check(&WORD, "tools", name)?;
+    }
     for (registry, prefix) in &table.mirrors {
         check(&REFERENCE, "mirrors", registry)?;
         check(&REFERENCE, "mirrors", prefix)?;
@@ -99,6 +121,7 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
     for (key, values) in lists {
         values.iter().try_for_each(|value| check(&WORD, key, value))?;
     }
+    table.platforms.iter().try_for_each(|value| check(&PLATFORM, "platforms", value))?;
     for native in &table.native {
         check(&WORD, "crate", &native.krate)?;
         native.apt.iter().try_for_each(|value| check(&WORD, "apt", value))?;
@@ -106,9 +129,13 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
     }
     for (name, profile) in &table.profile {
         check(&WORD, "profile", name)?;
-        profile.cargo.as_deref().map_or(Ok(()), |value| check(&WORD, "cargo", value))?;
+        for (key, value) in [("inherits", &profile.inherits), ("cargo", &profile.cargo)] {
+            value.as_deref().map_or(Ok(()), |value| check(&WORD, key, value))?;
+        }
         profile.cache.as_deref().map_or(Ok(()), |value| check(&CACHE, "cache", value))?;
     }
+    profiles::check(file, text, &table.profile)?;
+    table.lint.keys().try_for_each(|name| rule(file, text, name))?;
     let variables = [("build-env", &table.build_env), ("env", &table.env)];
     for (key, map) in variables.into_iter().chain(table.native.iter().map(|native| ("env", &native.env))) {
         for (name, value) in map {
@@ -134,6 +161,16 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
     table.writable.iter().try_for_each(|value| check(&ABSOLUTE, "writable", value))?;
     let authorities = [("extra-ca", &table.extra_ca), ("build-ca", &table.build_ca)];
     authorities.into_iter().try_for_each(|(key, values)| values.iter().try_for_each(|value| check(&INSIDE, key, value)))
+}
+
+/// Whether a rule of the lint has this name.
+pub(super) fn rule(file: &str, text: &str, name: &str) -> Result<()> {
+    let Err(help) = crate::lint::known(name) else { return Ok(()) };
+    let from = text.find("dockerize").unwrap_or(0);
+    let start = text[from..].find(name).map_or(from, |at| from + at);
+    let span = start..(start + name.len()).min(text.len());
+    let place = Place { file: file.to_owned(), text: text.to_owned(), span, label: "not a rule".to_owned() };
+    Err(Failure::new(Kind::Workspace, format!("no rule of the lint is called `{name}`")).at(place).help(help))
 }
 
 fn one(file: &str, text: &str, rule: &Rule, key: &str, value: &str) -> Result<()> {

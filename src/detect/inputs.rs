@@ -93,7 +93,7 @@ fn config_says<'a>(
         rule: "cargo-config".to_owned(),
         file: Some(file.clone()),
     };
-    Native { needs, because }
+    Native { needs, because, builds: true }
 }
 
 /// protoc without the messages that it calls well known, which Debian packs apart, is enough for most.
@@ -114,7 +114,7 @@ fn well_known_messages(workspace: &Workspace, graph: &BinaryGraph, native: &[Nat
     };
     let needs =
         Needs { apt: vec!["libprotobuf-dev".to_owned()], apk: vec!["protobuf-dev".to_owned()], ..Needs::default() };
-    found.push(Native { needs, because });
+    found.push(Native { needs, because, builds: true });
 }
 
 /// sqlx's macros ask the database, or the answers that were saved in `.sqlx`.
@@ -145,7 +145,7 @@ fn sqlx(workspace: &Workspace, graph: &BinaryGraph, found: &mut Vec<Native>) -> 
     };
     let env = BTreeMap::from([("SQLX_OFFLINE".to_owned(), "true".to_owned())]);
     let needs = Needs { env, ..Needs::default() };
-    found.push(Native { needs, because });
+    found.push(Native { needs, because, builds: true });
     Ok(())
 }
 

@@ -1,13 +1,15 @@
 //! Facts into findings: what a binary needs to be built and to run, each with the evidence that it rests on.
 //!
 //! Rules are data: `native.toml` (with `build-scripts.toml` and `libraries.toml` for crates that it does not know) for what the
-//! build needs, `runtime.toml` for what the program reads and writes.
+//! build needs, `runtime.toml` for what the program reads and writes, `test-runners.toml` for who runs the tests.
 
 mod assets;
 mod inputs;
 mod native;
 mod ports;
 mod rules;
+mod services;
+mod test_runner;
 mod writable;
 
 use crate::config::NativeTable;
@@ -21,6 +23,9 @@ pub use native::Native;
 pub use ports::PortFinding;
 pub use rules::{Git, Needs};
 use rules::{Need, RuntimeRow};
+pub(crate) use services::finding as service;
+pub use services::{Known, ServiceFinding, known as known_services};
+pub use test_runner::nextest;
 
 /// What one binary needs.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +42,14 @@ pub struct Findings {
     pub allocator: Option<Because>,
     /// Who resolves names with the C library's resolver.
     pub resolver: Option<Because>,
+    /// Who serves.
+    pub server: Option<Because>,
+    /// Who reads the command line.
+    pub arguments: Option<Because>,
+    /// Databases and queues that it speaks to.
+    pub services: Vec<ServiceFinding>,
+    /// Databases that it could speak to as well, of which one was taken.
+    pub other_services: Vec<Because>,
     /// Ports that a server listens on.
     pub ports: Vec<PortFinding>,
     /// Files and folders that the program reads.
@@ -74,6 +87,7 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
             Need::Allocator => &mut findings.allocator,
             Need::Resolver => &mut findings.resolver,
             Need::Settings => &mut settings,
+            Need::Arguments => &mut findings.arguments,
             Need::Asset => {
                 defaults.extend(row.path.as_ref().map(|path| (path.as_str(), because(row, package))));
                 continue;
@@ -89,6 +103,8 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
         };
         slot.get_or_insert_with(|| because(row, package));
     }
+    findings.server = server.as_ref().map(|(_, because)| because.clone());
+    (findings.services, findings.other_services) = services::find(workspace, graph)?;
     findings.ports = server.map(|server| ports::find(workspace, member, server)).unwrap_or_default();
     findings.assets = assets::find(workspace, member, settings.is_some(), defaults);
     findings.writable = writable::find(workspace, member, &findings.assets, keeps_files);

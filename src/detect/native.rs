@@ -16,6 +16,8 @@ pub struct Native {
     pub needs: Needs,
     /// Which crate, which row.
     pub because: Because,
+    /// Whether only build scripts and macros have it in them: it is compiled where it runs.
+    pub builds: bool,
 }
 
 /// The native parts, and the crates that link something of which nothing is known.
@@ -74,7 +76,8 @@ fn said(row: &NativeTable) -> Needs {
 fn native(package: &GraphPackage, needs: Needs, rule: String, file: Option<String>) -> Native {
     let place = file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
     let text = format!("{} {}{place}", package.spec(), needs.why);
-    Native { because: Because { text, krate: Some(package.spec()), rule, file }, needs }
+    let builds = package.target.is_none();
+    Native { because: Because { text, krate: Some(package.spec()), rule, file }, needs, builds }
 }
 
 /// What the user can answer, and how.

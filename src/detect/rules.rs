@@ -24,7 +24,7 @@ pub struct Needs {
     /// What its build script must see.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// What its build script must see where the target is musl, as a variable of that target; `{arch}` is the processor.
+    /// What its build script must see where the target is musl, as a variable of that target; `{musl}` is GNU's name of it.
     #[serde(default, rename = "musl-env")]
     pub musl_env: BTreeMap<String, String>,
     /// Packages whose files are read or opened by name at run time.
@@ -93,6 +93,7 @@ pub(super) enum Need {
     Server,
     Settings,
     Asset,
+    Arguments,
 }
 
 /// A row of runtime.toml.

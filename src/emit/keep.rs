@@ -1,10 +1,11 @@
 //! Lines of the user's inside a generated file. A block is anchored to the generated line before it, so that it finds its
 //! place again when other lines have come and gone.
 
+use super::digests;
 use crate::failure::{Failure, Kind, Place, Result};
 
-const BEGIN: &str = "# dockerize:keep";
-const END: &str = "# dockerize:end";
+const BEGIN: &str = "dockerize:keep";
+const END: &str = "dockerize:end";
 
 /// A block and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(super) fn split(file: &str, text: &str) -> Result<(String, Vec<Block>)> {
                 let blanks = generated.iter().rev().take_while(|line| line.trim().is_empty()).count();
                 let before = generated[..generated.len() - blanks]
                     .split_last()
-                    .map(|(last, above)| ((*last).to_owned(), above.iter().filter(|line| *line == last).count()));
+                    .map(|(last, above)| ((*last).to_owned(), above.iter().filter(|line| alike(line, last)).count()));
                 open = Some(Block { before, blanks, lines: vec![line.to_owned()], line: i + 1 });
             }
             None if ends => return Err(unbalanced(file, text, i, "no `# dockerize:keep` before it")),
@@ -89,11 +90,16 @@ pub(super) fn join(file: &str, fresh: &str, blocks: &[Block]) -> Result<String> 
     Ok(text)
 }
 
+/// An image of another digest stands in the same place.
+fn alike(one: &str, other: &str) -> bool {
+    one == other || digests::without(one) == digests::without(other)
+}
+
 fn place(lines: &[&str], block: &Block) -> Option<usize> {
     let at = match &block.before {
         None => 0,
         Some((anchor, nth)) => {
-            let equal: Vec<usize> = (0..lines.len()).filter(|&i| lines[i] == anchor).collect();
+            let equal: Vec<usize> = (0..lines.len()).filter(|&i| alike(lines[i], anchor)).collect();
             // Of equal lines some may have gone; the last one is then the nearest.
             equal.get(*nth).or(equal.last())? + 1
         }
@@ -108,7 +114,11 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 }
 
 fn is_marker(line: &str, marker: &str) -> bool {
-    line.trim().strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
+    let line = line.trim();
+    let comment = line.strip_prefix("//").or(line.strip_prefix('#'));
+    comment
+        .and_then(|text| text.strip_prefix(' ')?.strip_prefix(marker))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
 }
 
 fn unbalanced(file: &str, text: &str, line: usize, label: &str) -> Failure {

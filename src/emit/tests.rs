@@ -118,6 +118,49 @@ fn a_link_stays_a_link() {
     assert!(tree.text("real").contains("ENV A=b"));
 }
 
+fn plain(path: &str, old: Option<&str>, new: &str) -> Change {
+    let state = if old.is_some() { State::Stale } else { State::Absent };
+    Change { path: path.into(), state, old: old.unwrap_or_default().to_owned(), new: new.to_owned() }
+}
+
+#[test]
+fn what_goes_leaves_no_empty_folder() {
+    let tree = Tree::new();
+    exchange(tree.root(), &[plain("a/b/c.txt", None, "c"), plain("a/d.txt", None, "d")], &[]).unwrap();
+    exchange(tree.root(), &[], &[Removal { path: "a/b/c.txt".into(), save: false }]).unwrap();
+    assert!(!tree.root().join("a/b").exists() && tree.root().join("a/d.txt").exists());
+    exchange(tree.root(), &[], &[Removal { path: "a/d.txt".into(), save: true }]).unwrap();
+    assert_eq!(tree.text("a/d.txt.orig"), "d");
+}
+
+#[test]
+fn what_cannot_be_finished_is_put_back() {
+    let tree = Tree::new();
+    tree.set("one", "1");
+    tree.set("two", "2");
+    let changes = [plain("one", Some("1"), "changed"), plain("new/three", None, "3")];
+    let removals = [Removal { path: "two".into(), save: true }, Removal { path: "not-there".into(), save: false }];
+    exchange(tree.root(), &changes, &removals).unwrap_err();
+    let names: Vec<_> = fs_err::read_dir(tree.root()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!((tree.text("one"), tree.text("two")), ("1".to_owned(), "2".to_owned()));
+    exchange(tree.root(), &changes, &removals[..1]).unwrap().restore();
+    assert_eq!((tree.text("one"), tree.text("two")), ("1".to_owned(), "2".to_owned()));
+    assert!(!tree.root().join("new").exists() && !tree.root().join("two.orig").exists());
+}
+
+#[test]
+fn a_source_has_a_header_of_its_own() {
+    let tree = Tree::new();
+    let file = [GeneratedFile { path: "docker.rs".into(), contents: "fn run() {}\n".to_owned() }];
+    apply(tree.root(), &compare(tree.root(), &file).unwrap(), Own::Respect).unwrap();
+    let text = tree.text("docker.rs");
+    assert!(text.lines().take(3).all(|line| line.starts_with("// ")), "{text}");
+    assert_eq!(whose(&text), State::Current);
+    assert_eq!(whose(&format!("{text}fn mine() {{}}\n")), State::Edited);
+    assert_eq!(whose("fn run() {}\n"), State::Foreign);
+}
+
 proptest! {
     /// Whatever is kept, wherever it stands: it is there after the next generation, or nothing is written.
     #[test]
@@ -137,4 +180,76 @@ proptest! {
             prop_assert_eq!(now, with);
         }
     }
+}
+
+fn pinned(digit: char) -> String {
+    let digest = digit.to_string().repeat(64);
+    format!(
+        "# syntax=docker/dockerfile:1@sha256:{digest}\nFROM rust:1@sha256:{digest} AS a\nUSER 1\n\nFROM rust:1@sha256:{digest} AS b\n"
+    )
+}
+
+/// As bots do.
+fn bump(tree: &Tree, from: char, to: char) {
+    let [from, to] = [from, to].map(|digit| format!("sha256:{}", digit.to_string().repeat(64)));
+    tree.set("Dockerfile", &tree.text("Dockerfile").replace(&format!("@{from}"), &format!("@{to}")));
+}
+
+fn change(tree: &Tree, contents: &str) -> Change {
+    compare(tree.root(), &file(contents)).unwrap().remove(0)
+}
+
+#[test]
+fn digests_that_a_bot_changed_are_known_and_kept() {
+    let tree = Tree::new();
+    tree.generate(&pinned('a'), Own::Respect).unwrap();
+    bump(&tree, 'a', 'b');
+    let bumped = change(&tree, &pinned('a'));
+    assert!(bumped.state == State::Edited && bumped.is_bumped());
+    let report = tree.generate(&pinned('a'), Own::Respect).unwrap_err().report();
+    assert!(report.contains("pin --adopt"), "{report}");
+    // Beside something else it is an edit as any other.
+    tree.set("Dockerfile", &format!("{}USER 0\n", tree.text("Dockerfile")));
+    let edited = change(&tree, &pinned('a'));
+    assert!(edited.state == State::Edited && !edited.is_bumped());
+    assert_eq!(change(&tree, &pinned('b')).state, State::Edited);
+}
+
+#[test]
+fn digests_that_the_plan_has_by_now_are_nobodys_edit() {
+    let tree = Tree::new();
+    tree.generate(&pinned('a'), Own::Respect).unwrap();
+    bump(&tree, 'a', 'b');
+    let adopted = change(&tree, &pinned('b'));
+    assert_eq!(adopted.state, State::Current);
+    assert_eq!(adopted.settled().state, State::Stale, "its checksum is made right when it can be");
+    // And what else is new comes in.
+    let more = pinned('b') + "USER 2\n";
+    assert_eq!(tree.state(&more), State::Stale);
+    tree.generate(&more, Own::Respect).unwrap();
+    assert_eq!(change(&tree, &more).settled().state, State::Current);
+}
+
+#[test]
+fn a_first_digest_is_known_too() {
+    let tree = Tree::new();
+    let bare = "FROM rust:1 AS a\nUSER 1\n";
+    tree.generate(bare, Own::Respect).unwrap();
+    let digest = "b".repeat(64);
+    tree.set("Dockerfile", &tree.text("Dockerfile").replace("rust:1", &format!("rust:1@sha256:{digest}")));
+    assert!(change(&tree, bare).is_bumped());
+    assert_eq!(tree.state(&bare.replace("rust:1", &format!("rust:1@sha256:{digest}"))), State::Current);
+}
+
+#[test]
+fn kept_lines_stay_behind_an_image_of_another_digest() {
+    let tree = Tree::new();
+    tree.generate(&pinned('a'), Own::Respect).unwrap();
+    let text = tree.text("Dockerfile");
+    let line = text.lines().find(|line| line.ends_with("AS b")).unwrap();
+    let kept = format!("{line}\n# dockerize:keep\nENV MINE=1\n# dockerize:end");
+    tree.set("Dockerfile", &text.replace(line, &kept));
+    tree.generate(&pinned('b'), Own::Respect).unwrap();
+    let kept = kept.replace(&"a".repeat(64), &"b".repeat(64));
+    assert!(tree.text("Dockerfile").contains(&kept), "{}", tree.text("Dockerfile"));
 }

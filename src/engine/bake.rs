@@ -54,6 +54,9 @@ pub struct Target {
     /// Agents.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ssh: Vec<String>,
+    /// What goes with an image into a registry: `type=provenance,mode=max`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attest: Vec<String>,
     /// Where the result goes.
     pub output: Vec<String>,
     /// What stands in for stages, by their names: `docker-image://…`.
@@ -109,6 +112,11 @@ impl Request {
     /// Where the image of a target is put to be measured: an OCI layout.
     pub fn layout(scratch: &Utf8Path, target: &str) -> Utf8PathBuf {
         scratch.join("images").join(target)
+    }
+
+    /// The archive that stands in for such a folder until it is unpacked.
+    pub fn archive(layout: &Utf8Path) -> Utf8PathBuf {
+        layout.with_extension("tar")
     }
 
     /// The command.

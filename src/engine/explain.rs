@@ -35,7 +35,7 @@ pub(super) fn explain(
     let own = ["exporting ", "pushing "].iter().any(|sign| step.name.starts_with(sign));
     let kind = if own { Kind::Engine } else { Kind::Build };
     let mut failure = Failure::new(kind, format!("the step `{}` failed{code}", short(&step.name)));
-    let lines = &step.tail[step.tail.len().saturating_sub(SHOWN)..];
+    let lines = excerpt(&step.tail);
     if lines.is_empty() {
         failure = failure.detail(error.clone());
     } else {
@@ -47,6 +47,17 @@ pub(super) fn explain(
     match advice(&format!("{}\n{error}\n{text}", step.tail.join("\n"))) {
         Some(help) => failure.help(help),
         None => failure.help("`cargo dockerize build --verbose` shows what each step prints"),
+    }
+}
+
+/// The last lines; of tests all that those said that failed, which stands before a list of their names.
+fn excerpt(tail: &[String]) -> &[String] {
+    let end = &tail[tail.len().saturating_sub(SHOWN)..];
+    match tail.iter().position(|line| line == "failures:") {
+        Some(from) if tail.iter().any(|line| line.starts_with("test result: FAILED")) => {
+            &tail[from..tail.len().min(from + 3 * SHOWN)]
+        }
+        _ => end,
     }
 }
 
@@ -90,7 +101,8 @@ pub(super) fn short(name: &str) -> String {
     // `[builder 2/3] RUN …`
     let command = name.split_once("] ").map_or(name, |(_, command)| command);
     let stage = &name[..name.len() - command.len()];
-    let name = match (command.starts_with("RUN"), command.rfind(" cargo ")) {
+    let last = [" cargo ", " dockerize-tests "].iter().filter_map(|word| command.rfind(word)).max();
+    let name = match (command.starts_with("RUN"), last) {
         (true, Some(at)) => format!("{stage}RUN{}", &command[at..]),
         _ => name.to_owned(),
     };
@@ -104,6 +116,18 @@ pub(super) fn short(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_tests_the_failures_are_shown() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let noise = "noise\n".repeat(60);
+        let tail = lines(&format!(
+            "{noise}failures:\n\n---- a stdout ----\nwhy\n\nfailures:\n    a\n\ntest result: FAILED. 1\n{noise}"
+        ));
+        assert_eq!(excerpt(&tail)[0], "failures:");
+        assert!(excerpt(&tail).contains(&"why".to_owned()));
+        assert_eq!(excerpt(&lines(&noise)).len(), SHOWN);
+    }
 
     #[test]
     fn every_advice_is_found_by_each_of_its_signs() {

@@ -2,6 +2,7 @@
 
 mod bake;
 pub mod builder;
+mod check;
 mod explain;
 mod probe;
 mod progress;
@@ -17,11 +18,16 @@ use std::time::Instant;
 use serde::Deserialize;
 
 pub use bake::{Request, Target};
-pub use probe::{Engine, platform, probe};
+pub use check::{Warning, check};
+#[cfg(test)]
+pub(crate) use probe::MINIMUM;
+pub(crate) use probe::version;
+pub use probe::{Engine, platform, probe, probe_within};
 pub(crate) use progress::instruction;
 pub use progress::{Reporter, Style};
 pub(crate) use rawjson::compiling;
 pub use rawjson::{Event, Recorder};
+pub use save::{load, load_command};
 pub use secrets::{Provided, gather};
 
 use crate::exec::Stream;
@@ -38,31 +44,44 @@ use record::{BuildRecord, TargetResult};
 /// put where it belongs.
 /// [`Kind::Interrupted`]: buildx was told to stop, and did.
 pub fn build(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<BuildRecord> {
+    let (record, failure) = attempt(engine, request, reporter)?;
+    failure.map_or(Ok(record), Err)
+}
+
+/// Builds as [`build`] does; where a step failed, what happened until then is told as well.
+///
+/// # Errors
+/// As [`build`], but for the step that failed.
+pub fn attempt(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<(BuildRecord, Option<Failure>)> {
     let images = request.scratch.join("images");
     let began = Instant::now();
     let built = run(engine, request, reporter).and_then(|ended| match ended {
         Ended::ClassicStore => {
             let request = save::without_layouts(request)?;
-            let record = match run(engine, &request, reporter)? {
-                Ended::Built(record) => record,
-                Ended::ClassicStore => return Err(save::impossible()),
-            };
-            save::all(engine, &request).map(|()| record)
+            match run(engine, &request, reporter)? {
+                Ended::Built(record) => save::all(engine, &request).map(|()| (record, None)),
+                Ended::ClassicStore => Err(save::impossible()),
+                Ended::Failed(record, failure) => Ok((record, Some(failure))),
+            }
         }
-        Ended::Built(record) => Ok(record),
+        Ended::Built(record) => save::archives(request).map(|()| (record, None)),
+        Ended::Failed(record, failure) => Ok((record, Some(failure))),
     });
-    let mut record = built.inspect_err(|_| {
+    if !matches!(built, Ok((_, None))) {
         // Half an image is no image.
         drop(fs_err::remove_dir_all(&images));
-    })?;
+    }
+    let (mut record, failure) = built?;
     record.seconds = began.elapsed().as_secs_f64();
     record.targets = results(&fs_err::read_to_string(request.metadata_file()).unwrap_or_default());
-    Ok(record)
+    Ok((record, failure))
 }
 
-/// How a run of bake ended that did not fail.
+/// How a run of bake ended.
 enum Ended {
     Built(BuildRecord),
+    /// A step failed.
+    Failed(BuildRecord, Failure),
     /// Nothing was built: the engine cannot export a layout.
     ClassicStore,
 }
@@ -73,21 +92,21 @@ const CLEARED_AWAY: [&str; 2] = ["failed to prepare extraction snapshot", "does 
 
 /// Runs bake, and once more where all that failed was the engine's own tidying: the second time every step is cached.
 fn run(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<Ended> {
-    let (recorder, failure) = match attempt(engine, request, reporter)? {
+    let (recorder, failure) = match once(engine, request, reporter)? {
         Attempt::Ended(ended) => return Ok(ended),
         Attempt::Failed(recorder, failure) => (recorder, failure),
     };
     let error = recorder.failed().and_then(|step| step.error.as_deref()).unwrap_or_default();
     if !CLEARED_AWAY.iter().all(|sign| error.contains(sign)) {
-        return Err(failure);
+        return Ok(Ended::Failed(recorder.record(0.0), failure));
     }
     reporter.again("the engine cleared a layer away that it was about to use");
     let mut first = recorder.record(0.0);
     first.steps.retain(|step| step.error.is_none());
-    match attempt(engine, request, reporter)? {
+    match once(engine, request, reporter)? {
         Attempt::Ended(Ended::Built(second)) => Ok(Ended::Built(first.then(second))),
         Attempt::Ended(other) => Ok(other),
-        Attempt::Failed(_, failure) => Err(failure),
+        Attempt::Failed(recorder, failure) => Ok(Ended::Failed(first.then(recorder.record(0.0)), failure)),
     }
 }
 
@@ -111,7 +130,7 @@ fn prepare(request: &Request) -> Result<()> {
     fs_err::write(request.override_file(), request.override_text()).map_err(unwritable)
 }
 
-fn attempt(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<Attempt> {
+fn once(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<Attempt> {
     prepare(request)?;
     let command = request.command(engine);
     let mut recorder = Recorder::default();

@@ -1,12 +1,14 @@
 //! Is there an engine, and can it do what is needed?
 
+use std::time::Duration;
+
 use semver::Version;
 
 use crate::exec::{Command, Output};
 use crate::failure::{Failure, Kind, Result};
 
 /// The oldest buildx that takes several outputs in one build, so that an image is loaded and measured at once.
-const MINIMUM: Version = Version::new(0, 13, 0);
+pub(crate) const MINIMUM: Version = Version::new(0, 13, 0);
 
 /// A Docker that answers, with a buildx that can do what is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +37,19 @@ const SILENCES: &[(&str, &str)] = &[
 /// # Errors
 /// [`Kind::Engine`]: no `docker` program, no engine that answers, no buildx or one that is too old.
 pub fn probe() -> Result<Engine> {
+    probe_within(None)
+}
+
+/// As [`probe`], but waits for no answer longer than this.
+///
+/// # Errors
+/// As [`probe`].
+pub fn probe_within(limit: Option<Duration>) -> Result<Engine> {
     let docker = which::which("docker").map_err(|_| {
         Failure::new(Kind::Engine, "there is no `docker` in PATH")
             .help("install Docker (or Podman's or Rancher's `docker`), with the buildx plugin")
     })?;
-    let ask = |args: &[&str], why: &str| Command::new(&docker, why).args(args.iter().copied()).output();
+    let ask = |args: &[&str], why: &str| Command::new(&docker, why).args(args.iter().copied()).within(limit).output();
 
     let server = ask(&["version", "--format", "{{.Server.Version}}"], "see whether an engine answers")?;
     if !server.status.success() {
@@ -84,7 +94,7 @@ pub fn platform(engine: &Engine, builder: Option<&str>) -> Result<String> {
 }
 
 /// `github.com/docker/buildx v0.29.1 abc` and distributions' forms of it.
-fn version(text: &str) -> Option<Version> {
+pub(crate) fn version(text: &str) -> Option<Version> {
     let words = text.split_whitespace().map(|word| word.trim_start_matches('v'));
     let mut numbers = words.filter_map(|word| {
         let plain: String = word.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();

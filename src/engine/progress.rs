@@ -57,7 +57,7 @@ impl Reporter {
             (Style::Live, Event::Started(_)) if step.stage.is_some() => self.watch(step),
             (_, Event::Ended(_)) => self.ended(step),
             (Style::Verbose, Event::Line(_, line)) => {
-                let stage = step.stage.as_deref().unwrap_or("engine");
+                let stage = self.stage(step).unwrap_or_else(|| "engine".to_owned());
                 let dim = Ansi::new().dimmed();
                 self.say(&format!("{dim}{stage:>12}{dim:#} {}", printable(line)));
             }
@@ -84,14 +84,21 @@ impl Reporter {
         let look = ProgressStyle::with_template("{prefix:>12.cyan.bold} {wide_msg} {elapsed:.dim}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(look);
-        bar.set_prefix(step.stage.clone().unwrap_or_default());
+        bar.set_prefix(self.stage(step).unwrap_or_default());
         bar.set_message(instruction(&step.name));
         bar.enable_steady_tick(Duration::from_millis(200));
         self.running.insert(step.digest.clone(), bar);
     }
 
+    /// The stage, and the platform where each has one of its own: those that compile.
+    fn stage(&self, step: &Step) -> Option<String> {
+        let stage = step.stage.as_ref()?;
+        let platform = step.platform.as_ref().filter(|_| self.totals.contains_key(stage));
+        Some(platform.map_or_else(|| stage.clone(), |platform| format!("{stage} {platform}")))
+    }
+
     fn announce(&mut self, step: &Step) {
-        let Some(stage) = &step.stage else { return };
+        let Some(stage) = self.stage(step) else { return };
         let cyan = AnsiColor::Cyan.on_default().bold();
         self.say(&format!("{cyan}{:>12}{cyan:#} {stage}: {}", "Running", instruction(&step.name)));
     }
@@ -100,7 +107,7 @@ impl Reporter {
         if let Some(bar) = self.running.remove(&step.digest) {
             bar.finish_and_clear();
         }
-        let Some(stage) = &step.stage else { return };
+        let Some(stage) = self.stage(step) else { return };
         // What took no time tells nothing; that a step with a command was cached does. Who watches has seen it anyway.
         let command = instruction(&step.name).starts_with("RUN");
         let least = if self.style == Style::Live { 1.0 } else { 0.1 };

@@ -105,6 +105,7 @@ impl Recorder {
             self.steps.push(Step {
                 digest: vertex.digest,
                 stage: stage(&vertex.name),
+                platform: platform(&vertex.name),
                 name: vertex.name,
                 ..Step::default()
             });
@@ -148,6 +149,7 @@ impl Recorder {
             step.tail.push(line.clone());
             on(step, Event::Line(&step.name, &line));
             step.target = TargetFolder::said(&line).or(step.target);
+            step.tests = super::record::tests_said(&line).or(step.tests.take());
             if let Some(krate) = compiling(&line)
                 && !step.compiled.contains(&krate)
             {
@@ -195,6 +197,14 @@ fn stage(name: &str) -> Option<String> {
     count.contains('/').then(|| before.last().map(|stage| (*stage).to_owned())).flatten()
 }
 
+/// What a step is for in a build for several platforms: `arm64` in `[linux/amd64->arm64 builder 2/3] RUN …`, where it runs on
+/// amd64, and `amd64` in `[linux/amd64 builder 2/3] RUN …`. Before it stands the image, where there are several: `[api linux/…`.
+fn platform(name: &str) -> Option<String> {
+    let (inside, _) = name.strip_prefix('[')?.split_once(']')?;
+    let first = inside.split(' ').find_map(|word| word.strip_prefix("linux/"))?;
+    Some(first.split_once("->").map_or(first, |(_, target)| target).to_owned())
+}
+
 /// `ring 0.17.14` in `   Compiling ring v0.17.14`; a crate of the workspace's own keeps its folder's mark: `api 1.4.0 *`.
 pub(crate) fn compiling(line: &str) -> Option<String> {
     let mut words = line.trim_start().strip_prefix("Compiling ")?.split(' ');
@@ -233,6 +243,15 @@ mod tests {
         assert_eq!(stage("[linux/amd64 deps 1/2] COPY").as_deref(), Some("deps"));
         assert_eq!(stage("[api internal] load build context"), None);
         assert_eq!(stage("[api] exporting to image"), None);
+    }
+
+    #[test]
+    fn platforms_in_names() {
+        let of = |name: &str| platform(name).unwrap_or_default();
+        assert_eq!(of("[linux/amd64 deps 1/2] COPY"), "amd64");
+        assert_eq!(of("[linux/amd64->arm/v7 deps 1/2] COPY"), "arm/v7");
+        assert_eq!(of("[orders linux/amd64->arm64 deps 2/2] RUN x"), "arm64");
+        assert_eq!(of("[orders internal] load linux/amd64"), "");
     }
 
     #[test]

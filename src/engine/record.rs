@@ -28,6 +28,9 @@ pub struct Step {
     pub name: String,
     /// The stage, where the name has one: `builder`.
     pub stage: Option<String>,
+    /// In a build for several platforms, the one that it is for or that it runs on: `arm64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// Seconds that it ran: the union of its intervals.
     pub seconds: f64,
     /// Whether its result came from the cache.
@@ -37,6 +40,9 @@ pub struct Step {
     /// What it kept of cargo's target folder in its cache mount, where it has one.
     #[serde(default)]
     pub target: Option<TargetFolder>,
+    /// The name of the run of tests in it, under which their results are kept, where it runs some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<String>,
     /// The engine's error, where it failed.
     pub error: Option<String>,
     /// The last lines that it printed (at most 100).
@@ -60,6 +66,13 @@ impl TargetFolder {
         let bytes = |text: &str, what| text.strip_suffix(what)?.parse::<u64>().ok()?.checked_mul(1024);
         Some(Self { kept: bytes(kept, " kB kept")?, removed: bytes(removed, " kB removed")? })
     }
+}
+
+/// The name of a run of tests, as the step says it: `dockerize-tests: 3f0c…`.
+pub(super) fn tests_said(line: &str) -> Option<String> {
+    let run = line.strip_prefix("dockerize-tests: ")?;
+    let plain = !run.is_empty() && run.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+    plain.then(|| run.to_owned())
 }
 
 /// One bake target's result, from `--metadata-file`; every field can be absent.
@@ -103,6 +116,12 @@ impl BuildRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_has_a_name_and_no_path() {
+        assert_eq!(tests_said("dockerize-tests: 01ab-cd").as_deref(), Some("01ab-cd"));
+        assert_eq!(tests_said("dockerize-tests: ../x"), None);
+    }
 
     #[test]
     fn what_a_target_folder_keeps() {

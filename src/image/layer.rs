@@ -17,10 +17,23 @@ use crate::failure::Result;
 const LARGEST_FILE: u64 = 512 * 1024 * 1024;
 
 /// Reads with a digest of all that was read.
-struct Hashing<R> {
+pub(crate) struct Hashing<R> {
     inner: R,
     hash: Sha256,
-    bytes: u64,
+    /// How many there were.
+    pub(crate) bytes: u64,
+}
+
+impl<R: Read> Hashing<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self { inner, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// The digest of all of it: what has not been read yet counts as well.
+    pub(crate) fn digest(mut self) -> std::io::Result<String> {
+        std::io::copy(&mut self, &mut std::io::sink())?;
+        Ok(digest::sha256(self.hash))
+    }
 }
 
 impl<R: Read> Read for Hashing<R> {
@@ -32,25 +45,38 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-pub(super) fn read(layout: &Layout, descriptor: &Descriptor) -> Result<Layer> {
+/// The bytes of a file that was met while a layer was read.
+pub(super) type Kept = Option<Vec<u8>>;
+
+/// Reads a layer, and keeps the contents of one file, where it is in it: layers are long to unpack a second time.
+pub(super) fn read(layout: &Layout, descriptor: &Descriptor, keep: Option<&str>) -> Result<(Layer, Kept)> {
     let digest = descriptor.digest().to_string();
     let media_type = descriptor.media_type().to_string();
     let failed = |error: std::io::Error| broken(format!("the layer {digest} cannot be unpacked")).caused_by(error);
     let file = fs_err::File::open(layout.blob(&digest)?).map_err(failed)?;
-    let mut source = Hashing { inner: BufReader::new(file), hash: Sha256::new(), bytes: 0 };
+    let mut source = Hashing::new(BufReader::new(file));
     let mut entries = Vec::new();
+    let mut kept = None;
     {
         let mut archive = tar::Archive::new(decoder(&media_type, &mut source).map_err(failed)?);
         for entry in archive.entries().map_err(failed)? {
-            entries.push(self::entry(&entry.map_err(failed)?).map_err(failed)?);
+            let mut entry = entry.map_err(failed)?;
+            let found = self::entry(&entry).map_err(failed)?;
+            let wanted = found.file.kind == FileKind::Regular && keep == Some(found.path.as_str());
+            if wanted && found.file.size <= LARGEST_FILE {
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).map_err(failed)?;
+                kept = Some(bytes);
+            }
+            entries.push(found);
         }
     }
     // What follows the archive's end counts for the digest.
     std::io::copy(&mut source, &mut std::io::sink()).map_err(failed)?;
-    check(&digest, &digest::sha256(source.hash))?;
-    let unpacked = entries.iter().map(|entry| entry.file.size).sum();
     let compressed = if is_plain(&media_type) { gzipped(layout, &digest).map_err(failed)? } else { source.bytes };
-    Ok(Layer { digest, media_type, compressed, unpacked, entries })
+    check(&digest, &source.digest().map_err(failed)?)?;
+    let unpacked = entries.iter().map(|entry| entry.file.size).sum();
+    Ok((Layer { digest, media_type, compressed, unpacked, entries }, kept))
 }
 
 /// Whether a layer lies uncompressed, as in what `docker image save` gives out.
@@ -76,7 +102,7 @@ fn gzipped(layout: &Layout, digest: &str) -> std::io::Result<u64> {
     encoder.finish().map(|count| count.0)
 }
 
-fn decoder<'a>(media_type: &str, source: impl Read + 'a) -> std::io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn decoder<'a>(media_type: &str, source: impl Read + 'a) -> std::io::Result<Box<dyn Read + 'a>> {
     Ok(if media_type.ends_with("gzip") {
         Box::new(MultiGzDecoder::new(BufReader::new(source)))
     } else if media_type.ends_with("zstd") {
@@ -86,7 +112,7 @@ fn decoder<'a>(media_type: &str, source: impl Read + 'a) -> std::io::Result<Box<
     })
 }
 
-fn entry<R: Read>(entry: &tar::Entry<'_, R>) -> std::io::Result<Entry> {
+pub(crate) fn entry<R: Read>(entry: &tar::Entry<'_, R>) -> std::io::Result<Entry> {
     let header = entry.header();
     let mut path = absolute(&String::from_utf8_lossy(&entry.path_bytes()));
     let link = entry.link_name_bytes().map(|to| String::from_utf8_lossy(&to).into_owned()).unwrap_or_default();
@@ -107,12 +133,20 @@ fn entry<R: Read>(entry: &tar::Entry<'_, R>) -> std::io::Result<Entry> {
         (kind, path) = whiteout;
     }
     let size = if kind == FileKind::Regular { header.size()? } else { 0 };
-    let file = File { kind, size, mode: header.mode()?, uid: header.uid()?, gid: header.gid()?, layer: 0 };
+    let file = File {
+        kind,
+        size,
+        mode: header.mode()?,
+        uid: header.uid()?,
+        gid: header.gid()?,
+        time: header.mtime()?,
+        layer: 0,
+    };
     Ok(Entry { path, file })
 }
 
 /// A name in an archive as a path from the root; `..` cannot climb out.
-fn absolute(name: &str) -> String {
+pub(super) fn absolute(name: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in name.split('/') {
         match part {
@@ -128,14 +162,36 @@ fn absolute(name: &str) -> String {
 
 /// The file system that the layers make, one over the other.
 pub(super) fn merge(layers: &[Layer]) -> BTreeMap<String, File> {
+    merge_with(layers, &mut |_| {})
+}
+
+/// A file that a layer above hides.
+pub(crate) struct Gone<'a> {
+    pub path: &'a str,
+    pub old: &'a File,
+    /// The layer that hides it.
+    pub by: usize,
+    /// Whether it was taken away; else there is another one in its place.
+    pub deleted: bool,
+}
+
+/// Likewise; it is told of each file that is not there any more.
+pub(crate) fn merge_with(layers: &[Layer], on_gone: &mut dyn FnMut(Gone<'_>)) -> BTreeMap<String, File> {
     let mut files: BTreeMap<String, File> = BTreeMap::new();
     for (at, layer) in layers.iter().enumerate() {
+        let mut gone = |path: &str, old: &File, deleted| on_gone(Gone { path, old, by: at, deleted });
         // Whiteouts speak of the layers below only, wherever they stand in the archive.
         for entry in &layer.entries {
-            let inside = format!("{}/", entry.path.trim_end_matches('/'));
             match entry.file.kind {
-                FileKind::Whiteout => files.retain(|path, _| *path != entry.path && !path.starts_with(&inside)),
-                FileKind::Opaque => files.retain(|path, _| !path.starts_with(&inside)),
+                FileKind::Whiteout => {
+                    if let Some((path, old)) = files.remove_entry(&entry.path) {
+                        gone(&path, &old, true);
+                    }
+                    remove_inside(&mut files, &entry.path, &mut |path, old| gone(path, old, true));
+                }
+                FileKind::Opaque => {
+                    remove_inside(&mut files, &entry.path, &mut |path, old| gone(path, old, true));
+                }
                 _ => {}
             }
         }
@@ -147,18 +203,35 @@ pub(super) fn merge(layers: &[Layer]) -> BTreeMap<String, File> {
             if entry.file.kind != FileKind::Folder
                 && files.get(&entry.path).is_some_and(|old| old.kind == FileKind::Folder)
             {
-                let inside = format!("{}/", entry.path);
-                files.retain(|path, _| !path.starts_with(&inside));
+                remove_inside(&mut files, &entry.path, &mut |path, old| gone(path, old, true));
             }
             // An archive may leave out the folders above; they are there all the same.
             for (end, _) in entry.path.match_indices('/').skip(1) {
-                let folder = File { kind: FileKind::Folder, size: 0, mode: 0o755, uid: 0, gid: 0, layer: at };
-                files.entry(entry.path[..end].to_owned()).or_insert(folder);
+                if !files.contains_key(&entry.path[..end]) {
+                    let folder =
+                        File { kind: FileKind::Folder, size: 0, mode: 0o755, uid: 0, gid: 0, time: 0, layer: at };
+                    files.insert(entry.path[..end].to_owned(), folder);
+                }
             }
-            files.insert(entry.path.clone(), File { layer: at, ..entry.file.clone() });
+            let new = File { layer: at, ..entry.file.clone() };
+            if let Some(old) = files.insert(entry.path.clone(), new) {
+                gone(&entry.path, &old, false);
+            }
         }
     }
     files
+}
+
+/// Takes away all that lies in a folder.
+fn remove_inside(files: &mut BTreeMap<String, File>, folder: &str, gone: &mut dyn FnMut(&str, &File)) {
+    let inside = format!("{}/", folder.trim_end_matches('/'));
+    // Whole images have whiteouts by the thousand: only what lies there is looked at.
+    let there = files.range(inside.clone()..).map(|(path, _)| path).take_while(|path| path.starts_with(&inside));
+    for path in there.cloned().collect::<Vec<_>>() {
+        if let Some(old) = files.remove(&path) {
+            gone(&path, &old);
+        }
+    }
 }
 
 /// The bytes of one file of a layer.

@@ -1,7 +1,7 @@
 //! The OCI image layout: an index, and blobs by their digests.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
+use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 
 use super::{Config, Image, layer};
 use crate::digest;
@@ -40,6 +40,34 @@ impl Layout {
         Ok(images)
     }
 
+    /// Reads the image whose manifest has this digest; an index need not name it.
+    ///
+    /// # Errors
+    /// As [`Layout::images`].
+    pub fn image_of(&self, digest: &str) -> Result<Image> {
+        let descriptor = self.manifest(digest)?;
+        let bytes = self.json(&descriptor)?;
+        self.image(&descriptor, &bytes)
+    }
+
+    /// The manifest of this digest, as who refers to it names it.
+    pub(super) fn manifest(&self, digest: &str) -> Result<Descriptor> {
+        let size = fs_err::metadata(self.blob(digest)?).map_or(0, |metadata| metadata.len());
+        let digest: Digest =
+            digest.parse().map_err(|error| broken(format!("`{digest}` is no digest")).caused_by(error))?;
+        Ok(Descriptor::new(MediaType::ImageManifest, size, digest))
+    }
+
+    /// The manifest of this digest, and the configuration that it names, whatever is in them.
+    pub(super) fn documents(&self, digest: &str) -> Result<(serde_json::Value, serde_json::Value)> {
+        let bytes = self.json(&self.manifest(digest)?)?;
+        let config = self.json(manifest(&bytes)?.config())?;
+        let value = |bytes: &[u8]| {
+            serde_json::from_slice(bytes).map_err(|error| broken("a document in it cannot be read").caused_by(error))
+        };
+        Ok((value(&bytes)?, value(&config)?))
+    }
+
     fn walk(&self, index: &ImageIndex, images: &mut Vec<Image>, depth: usize) -> Result<()> {
         for descriptor in index.manifests() {
             let platform = descriptor.platform().as_ref();
@@ -54,7 +82,8 @@ impl Layout {
                         .map_err(|error| broken("an index in it cannot be read").caused_by(error))?;
                     self.walk(&inner, images, depth + 1)?;
                 }
-                MediaType::ImageManifest => images.push(self.image(descriptor, &bytes)?),
+                // Documents about an image lie beside it, as manifests of another type.
+                MediaType::ImageManifest if holds_image(&bytes)? => images.push(self.image(descriptor, &bytes)?),
                 _ => {}
             }
         }
@@ -62,14 +91,20 @@ impl Layout {
     }
 
     fn image(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<Image> {
-        let manifest =
-            ImageManifest::from_reader(bytes).map_err(|error| broken("a manifest cannot be read").caused_by(error))?;
+        let manifest = manifest(bytes)?;
         let json = self.json(manifest.config())?;
         let configuration = ImageConfiguration::from_reader(json.as_slice())
             .map_err(|error| broken("a configuration cannot be read").caused_by(error))?;
         let run = configuration.config().clone().unwrap_or_default();
-        let layers =
-            manifest.layers().iter().map(|descriptor| layer::read(self, descriptor)).collect::<Result<Vec<_>>>()?;
+        // The program will be looked into.
+        let entrypoint = run.entrypoint().clone().unwrap_or_default();
+        let mut layers = Vec::new();
+        let mut program = None;
+        for (at, descriptor) in manifest.layers().iter().enumerate() {
+            let (layer, kept) = layer::read(self, descriptor, entrypoint.last().map(String::as_str))?;
+            program = kept.map(|bytes| (at, bytes)).or(program);
+            layers.push(layer);
+        }
         Ok(Image {
             digest: descriptor.digest().to_string(),
             metadata_bytes: bytes.len() as u64 + json.len() as u64,
@@ -77,13 +112,14 @@ impl Layout {
                 architecture: configuration.architecture().to_string(),
                 os: configuration.os().to_string(),
                 user: run.user().clone().unwrap_or_default(),
-                entrypoint: run.entrypoint().clone().unwrap_or_default(),
+                entrypoint,
                 env: run.env().clone().unwrap_or_default(),
                 workdir: run.working_dir().clone().unwrap_or_default(),
                 labels: run.labels().clone().unwrap_or_default().into_iter().collect(),
             },
             files: layer::merge(&layers),
             layers,
+            program,
             layout: self.clone(),
         })
     }
@@ -115,6 +151,15 @@ impl Layout {
     }
 }
 
+fn manifest(bytes: &[u8]) -> Result<ImageManifest> {
+    ImageManifest::from_reader(bytes).map_err(|error| broken("a manifest cannot be read").caused_by(error))
+}
+
+fn holds_image(bytes: &[u8]) -> Result<bool> {
+    let manifest = manifest(bytes)?;
+    Ok(manifest.artifact_type().is_none() && *manifest.config().media_type() != MediaType::EmptyJSON)
+}
+
 pub(super) fn check(digest: &str, found: &str) -> Result<()> {
     if digest == found {
         return Ok(());
@@ -123,6 +168,7 @@ pub(super) fn check(digest: &str, found: &str) -> Result<()> {
 }
 
 pub(super) fn broken(what: impl std::fmt::Display) -> Failure {
-    Failure::new(Kind::Verify, format!("the image that was built cannot be read: {what}"))
-        .help("build again; if it stays so, `docker buildx prune` empties the engine's cache")
+    Failure::new(Kind::Verify, format!("the image that was built cannot be read: {what}")).help(
+        "build again; if it stays so, empty the engine's cache: `docker buildx prune`, or without Docker `cargo clean`",
+    )
 }

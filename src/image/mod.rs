@@ -3,15 +3,19 @@
 //! An image is input from outside like any other: digests are checked, paths are made harmless, sizes are counted and
 //! not believed.
 
+mod contents;
+mod difference;
 pub mod elf;
-mod layer;
+pub(crate) mod layer;
 mod layout;
+pub(crate) mod needs;
 pub mod verify;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use difference::{Difference, differences};
 pub(crate) use layout::LARGEST_JSON;
 pub use layout::Layout;
 
@@ -28,6 +32,8 @@ pub struct Image {
     pub layers: Vec<Layer>,
     /// The merged file system, by absolute path.
     pub files: BTreeMap<String, File>,
+    /// The contents of what the entrypoint names, and the layer that they are from.
+    program: Option<(usize, Vec<u8>)>,
     layout: Layout,
 }
 
@@ -87,6 +93,8 @@ pub struct File {
     pub uid: u64,
     /// The group.
     pub gid: u64,
+    /// When it was changed, in seconds since 1970.
+    pub time: u64,
     /// The layer that it comes from, by its place in [`Image::layers`].
     pub layer: usize,
 }
@@ -112,6 +120,24 @@ pub enum FileKind {
 }
 
 impl Image {
+    /// The platform that it is for, as Docker names it: `linux/amd64`.
+    pub fn platform(&self) -> String {
+        format!("{}/{}", self.config.os, self.config.architecture)
+    }
+
+    /// Its manifest, as who refers to it names it.
+    ///
+    /// # Errors
+    /// Its digest is none.
+    pub fn manifest(&self) -> crate::failure::Result<oci_spec::image::Descriptor> {
+        self.layout.manifest(&self.digest)
+    }
+
+    /// Its manifest and its configuration, as they are.
+    fn documents(&self) -> crate::failure::Result<(serde_json::Value, serde_json::Value)> {
+        self.layout.documents(&self.digest)
+    }
+
     /// The contents of a file, links followed; none: there is no such file.
     ///
     /// # Errors
@@ -126,42 +152,52 @@ impl Image {
             },
             _ => (real, file),
         };
-        layer::contents(&self.layout, &self.layers[file.layer], &real)
+        match &self.program {
+            Some((layer, bytes)) if *layer == file.layer && self.config.entrypoint.last() == Some(&real) => {
+                Ok(Some(bytes.clone()))
+            }
+            _ => layer::contents(&self.layout, &self.layers[file.layer], &real),
+        }
     }
 
     /// The path with every link in it followed, as the kernel would; none: it leads nowhere.
     pub fn resolve(&self, path: &str) -> Option<String> {
-        let mut done = String::new();
-        let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-        let mut links = 0;
-        while let Some(part) = rest.pop() {
-            match part.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    done.truncate(done.rfind('/').unwrap_or(0));
-                    continue;
-                }
-                _ => {}
-            }
-            let next = format!("{done}/{part}");
-            match self.files.get(&next).map(|file| &file.kind) {
-                Some(FileKind::Link(to)) => {
-                    links += 1;
-                    // As many as Linux follows.
-                    if links > 40 {
-                        return None;
-                    }
-                    if to.starts_with('/') {
-                        done.clear();
-                    }
-                    rest.extend(to.split('/').rev().map(str::to_owned));
-                }
-                Some(_) => done = next,
-                None => return None,
-            }
-        }
-        Some(if done.is_empty() { "/".to_owned() } else { done })
+        resolve(&self.files, path)
     }
+}
+
+/// The path with every link in it followed, as the kernel would; none: it leads nowhere.
+pub(crate) fn resolve(files: &BTreeMap<String, File>, path: &str) -> Option<String> {
+    let mut done = String::new();
+    let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+    let mut links = 0;
+    while let Some(part) = rest.pop() {
+        match part.as_str() {
+            "" | "." => continue,
+            ".." => {
+                done.truncate(done.rfind('/').unwrap_or(0));
+                continue;
+            }
+            _ => {}
+        }
+        let next = format!("{done}/{part}");
+        match files.get(&next).map(|file| &file.kind) {
+            Some(FileKind::Link(to)) => {
+                links += 1;
+                // As many as Linux follows.
+                if links > 40 {
+                    return None;
+                }
+                if to.starts_with('/') {
+                    done.clear();
+                }
+                rest.extend(to.split('/').rev().map(str::to_owned));
+            }
+            Some(_) => done = next,
+            None => return None,
+        }
+    }
+    Some(if done.is_empty() { "/".to_owned() } else { done })
 }
 
 #[cfg(test)]

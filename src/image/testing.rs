@@ -1,5 +1,7 @@
 //! Layouts made by hand, for tests.
 
+use std::collections::BTreeMap;
+
 use assert_fs::TempDir;
 use camino::Utf8Path;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Image, Layout};
 use crate::digest::hex;
+use crate::plan::model::{self, Because, Rootfs, Writable};
 
 /// An entry: path (a folder's ends in `/`), mode, owner, contents; or with ` -> ` a link.
 pub type Row<'a> = (&'a str, u32, u64, &'a [u8]);
@@ -71,8 +74,44 @@ pub fn layout(config: &Value, layers: &[(&str, Vec<u8>)]) -> Made {
     attestation["platform"] = json!({ "architecture": "unknown", "os": "unknown" });
     let inner = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [manifest, attestation] });
     let inner = made.descriptor("application/vnd.oci.image.index.v1+json", inner.to_string().as_bytes());
-    let index =
-        json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [inner] });
+    let empty = made.descriptor("application/vnd.oci.empty.v1+json", b"{}");
+    let document = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "artifactType": "application/spdx+json", "config": empty, "layers": [empty] });
+    let document = made.descriptor("application/vnd.oci.image.manifest.v1+json", document.to_string().as_bytes());
+    let index = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [inner, document] });
     fs_err::write(made.folder().join("index.json"), index.to_string()).unwrap();
     made
+}
+
+/// What is promised of an image.
+pub fn plan() -> model::Image {
+    model::Image {
+        name: "app".into(),
+        stage: "app".into(),
+        package: "app".into(),
+        version: "1.0.0".into(),
+        group: 0,
+        base: "scratch".into(),
+        because: vec![],
+        brings: None,
+        binary: "/usr/local/bin/app".into(),
+        user: 65532,
+        workdir: "/".into(),
+        rootfs: Rootfs {
+            ca_certificates: Some(because()),
+            writable: vec![Writable { path: "/data".into(), because: because() }],
+            ..Rootfs::default()
+        },
+        assets: vec![],
+        env: BTreeMap::new(),
+        expose_because: Vec::new(),
+        healthcheck: Vec::new(),
+        stop_signal: None,
+        expose: vec![],
+        labels: BTreeMap::new(),
+        layers: vec![],
+    }
+}
+
+pub fn because() -> Because {
+    Because { text: "a test".into(), krate: None, rule: "test".into(), file: None }
 }

@@ -1,12 +1,11 @@
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::json;
 
-use super::testing::{Row, archive, layout};
+use super::testing::{Row, archive, because, layout, plan};
 use super::verify::{Check, verify};
 use crate::failure::Kind;
-use crate::plan::model::{self, Because, Linkage, Rootfs, Writable};
+use crate::plan::model::{self, Brings, Linkage};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -22,38 +21,6 @@ fn one(rows: &[Row<'_>], user: &str) -> Vec<Check> {
 
 fn failed(checks: &[Check]) -> Vec<&str> {
     checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect()
-}
-
-fn because() -> Because {
-    Because { text: "a test".into(), krate: None, rule: "test".into(), file: None }
-}
-
-fn plan() -> model::Image {
-    model::Image {
-        name: "app".into(),
-        stage: "app".into(),
-        package: "app".into(),
-        version: "1.0.0".into(),
-        group: 0,
-        base: "scratch".into(),
-        because: vec![],
-        binary: "/usr/local/bin/app".into(),
-        user: 65532,
-        workdir: "/".into(),
-        rootfs: Rootfs {
-            ca_certificates: Some(because()),
-            writable: vec![Writable { path: "/data".into(), because: because() }],
-            ..Rootfs::default()
-        },
-        assets: vec![],
-        env: BTreeMap::new(),
-        expose_because: Vec::new(),
-        healthcheck: Vec::new(),
-        stop_signal: None,
-        expose: vec![],
-        labels: BTreeMap::new(),
-        layers: vec![],
-    }
 }
 
 /// The smallest 64-bit ELF header: a static program for x86-64 without segments.
@@ -174,4 +141,40 @@ fn what_is_broken_is_said_to_be() {
     assert!(made.images().unwrap_err().to_string().contains("not what its digest says"));
     fs_err::remove_file(&path).unwrap();
     assert_eq!(made.images().unwrap_err().kind(), Kind::Verify);
+}
+
+#[test]
+fn what_a_base_is_known_to_have_is_no_fault() {
+    let checked = |brings: Brings, more: &[Row<'static>]| {
+        let mut rows = good();
+        rows.extend(more.iter().copied());
+        let plan = model::Image { brings: Some(brings), ..plan() };
+        let config = json!({ "User": "65532", "Entrypoint": ["/usr/local/bin/app"] });
+        let made = layout(&config, &[("", archive(&rows))]);
+        let image = made.images().unwrap().remove(0);
+        let checks = verify(&image, &plan, Linkage::StaticMusl, "amd64").unwrap();
+        failed(&checks).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lacks =
+        |names: &[&str]| Brings { lacks: names.iter().map(|name| (*name).to_owned()).collect(), ..Brings::default() };
+    let none = Vec::<String>::new();
+    let (shell, apt) = (("bin/sh", 0o755, 0, &b""[..]), ("usr/bin/apt", 0o755, 0, &b""[..]));
+    let su = ("usr/bin/su", 0o4755, 0, &b""[..]);
+    // Nobody knows what is in it.
+    assert_eq!(checked(Brings::default(), &[shell, apt, su]), none);
+    // It has a shell, and nothing else.
+    assert_eq!(checked(lacks(&["package-manager", "setuid"]), &[shell]), none);
+    assert_eq!(checked(lacks(&["package-manager", "setuid"]), &[shell, apt]), ["package-manager"]);
+    assert_eq!(checked(lacks(&["package-manager", "setuid"]), &[shell, su]), ["permissions"]);
+    assert_eq!(checked(lacks(&["shell"]), &[shell, su]), ["shell"]);
+    // The base's user is there still, and its authorities are where it has them.
+    let user = Brings { user: true, ..Brings::default() };
+    assert_eq!(checked(user.clone(), &[]), ["passwd"]);
+    let passwd = ("etc/passwd", 0o644, 0, &b"root:x:0:0:\nnonroot:x:65532:65532:\n"[..]);
+    assert_eq!(checked(user.clone(), &[passwd]), none);
+    let other = ("etc/passwd", 0o644, 0, &b"root:x:0:0:\nnonroot:x:1000:1000:\n"[..]);
+    assert_eq!(checked(user, &[other]), ["passwd"]);
+    let ca = Brings { ca_bundle: Some("/etc/pki/ca.pem".to_owned()), ..Brings::default() };
+    assert_eq!(checked(ca.clone(), &[]), ["ca-certificates"]);
+    assert_eq!(checked(ca, &[("etc/pki/ca.pem", 0o644, 0, PEM)]), none);
 }

@@ -1,14 +1,15 @@
 //! Holds an image against its plan: what was promised is there, and what must not be there is not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::elf::Elf;
-use super::{File, FileKind, Image};
+use super::{File, FileKind, Image, needs};
 use crate::failure::{Failure, Kind, Result, printable};
-use crate::image_paths::{CA_BUNDLE, INIT, ZONEINFO};
-use crate::plan::model::{self, Linkage};
+use crate::image_paths::{INIT, ZONEINFO};
+use crate::plan::model::{self, Brings, Linkage};
+use crate::platforms;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,31 +23,55 @@ pub struct Check {
     pub passed: bool,
 }
 
+/// What is looked for in images, and where.
 #[derive(Deserialize)]
-struct Rules {
-    shells: Vec<String>,
-    managers: Vec<String>,
-    programs: Vec<String>,
+pub(crate) struct Rules {
+    pub shells: Vec<String>,
+    pub managers: Vec<String>,
+    pub programs: Vec<String>,
     libraries: Vec<String>,
     multiarch: BTreeMap<String, String>,
 }
 
-/// Looks at everything that the plan promises of one image. `strict`: the base is scratch or distroless, which hold no
-/// shell; on a base of the user's own that is the user's business.
+impl Rules {
+    pub fn read() -> Result<Self> {
+        toml::from_str(include_str!("rules.toml"))
+            .map_err(|error| Failure::new(Kind::Internal, "the rules for images do not parse").caused_by(error))
+    }
+
+    /// Where libraries of an architecture lie.
+    pub fn folders(&self, architecture: &str) -> Result<Vec<String>> {
+        let ours = platforms::all()?.iter().find(|platform| platform.arch == architecture);
+        let others = || self.multiarch.get(architecture);
+        let multiarch = ours.map(|platform| &platform.gnu).or_else(others).map(String::as_str).unwrap_or_default();
+        Ok(self.libraries.iter().map(|folder| folder.replace("MULTIARCH", multiarch)).collect())
+    }
+}
+
+/// Looks at everything that the plan promises of one image. Of a base that nobody knows it is the user's business what it holds.
 ///
 /// # Errors
 /// The image cannot be read; what is wrong with it is in the checks.
 pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &str) -> Result<Vec<Check>> {
-    let rules: Rules = toml::from_str(include_str!("rules.toml"))
-        .map_err(|error| Failure::new(Kind::Internal, "the rules for images do not parse").caused_by(error))?;
+    let rules = Rules::read()?;
     let mut checks = vec![program(image, plan, linkage, architecture, &rules)?, user(image)];
-    if plan.base == "scratch" || plan.base.contains("distroless") {
+    // What the base is known to have is no fault of the image's.
+    let without = |what: &str| match &plan.brings {
+        None => true,
+        Some(brings) => brings.lacks.iter().any(|lacked| lacked == what),
+    };
+    if without("shell") {
         checks.push(absent(image, "shell", "a shell", &rules.shells, &rules.programs));
+    }
+    if without("package-manager") {
         checks.push(absent(image, "package-manager", "a package manager", &rules.managers, &rules.programs));
+    }
+    if without("setuid") {
         checks.push(permissions(image));
     }
-    if plan.rootfs.ca_certificates.is_some() {
-        checks.push(certificates(image, plan.user)?);
+    checks.extend(plan.brings.as_ref().map(|brings| passwd(image, plan, brings)).transpose()?.flatten());
+    if let Some(bundle) = plan.ca_bundle() {
+        checks.push(certificates(image, bundle, plan.user)?);
     }
     if plan.rootfs.init.is_some() {
         let file = image.resolve(INIT).and_then(|path| image.files.get(&path));
@@ -54,8 +79,10 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
         checks.push(check("init", there, "an init", format!("{INIT} is missing, or is not what is started")));
     }
     if plan.rootfs.zoneinfo.is_some() {
-        let there = image.resolve(&format!("{ZONEINFO}/UTC")).is_some();
-        checks.push(check("zoneinfo", there, "time zones", format!("{ZONEINFO} is missing")));
+        let brought = plan.brings.as_ref().and_then(|brings| brings.zoneinfo.as_deref());
+        let folder = brought.unwrap_or(ZONEINFO);
+        let there = image.resolve(&format!("{folder}/UTC")).is_some();
+        checks.push(check("zoneinfo", there, "time zones", format!("{folder} is missing")));
     }
     for folder in &plan.rootfs.writable {
         let file = image.resolve(&folder.path).and_then(|path| image.files.get(&path));
@@ -108,11 +135,12 @@ fn program(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &
     if elf.is_static() {
         return Ok(check("program", true, format!("static for {found}"), ""));
     }
-    if linkage == Linkage::StaticMusl {
+    if linkage.is_static() {
         let needs = elf.interpreter.iter().chain(&elf.needed).cloned().collect::<Vec<_>>().join(", ");
         return wrong(format!("{path} should be static, and needs {needs}: set `linkage = \"dynamic-gnu\"`"));
     }
-    let missing = missing_libraries(image, &real, elf, rules)?;
+    let folders = rules.folders(&found)?;
+    let missing = needs::of(image, &real, elf, &folders)?.missing;
     let right = format!("every shared library for {found}");
     Ok(check("program", missing.is_empty(), right, format!("missing in the image: {}", missing.join(", "))))
 }
@@ -127,41 +155,6 @@ fn permits(file: &File, user: u32, what: u32) -> bool {
     file.mode >> shift & what != 0
 }
 
-/// Libraries that the program, or a library that it needs, does not find.
-fn missing_libraries(image: &Image, path: &str, program: Elf, rules: &Rules) -> Result<Vec<String>> {
-    let mut missing = Vec::new();
-    if let Some(interpreter) = &program.interpreter
-        && image.resolve(interpreter).is_none()
-    {
-        missing.push(format!("{interpreter} (the loader)"));
-    }
-    let architecture = program.architecture.clone();
-    let multiarch =
-        program.architecture.as_ref().and_then(|name| rules.multiarch.get(name)).cloned().unwrap_or_default();
-    let usual: Vec<String> = rules.libraries.iter().map(|folder| folder.replace("MULTIARCH", &multiarch)).collect();
-    let mut seen = BTreeSet::new();
-    let mut pending = vec![(path.to_owned(), program)];
-    while let Some((path, elf)) = pending.pop() {
-        let origin = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let own = elf.runpath.iter().map(|folder| folder.replace("$ORIGIN", origin).replace("${ORIGIN}", origin));
-        let folders: Vec<String> = own.chain(usual.iter().cloned()).collect();
-        for name in &elf.needed {
-            if !seen.insert(name.clone()) {
-                continue;
-            }
-            let Some(found) = folders.iter().find_map(|folder| image.resolve(&format!("{folder}/{name}"))) else {
-                missing.push(format!("{name} (for {path})"));
-                continue;
-            };
-            match image.read(&found)?.as_deref().and_then(Elf::parse) {
-                Some(library) if library.architecture == architecture => pending.push((found, library)),
-                _ => missing.push(format!("{name} (for {path}): {found} is no library for this architecture")),
-            }
-        }
-    }
-    Ok(missing)
-}
-
 fn user(image: &Image) -> Check {
     let user = &image.config.user;
     let id = user.split(':').next().unwrap_or_default().parse::<u32>().ok();
@@ -171,6 +164,22 @@ fn user(image: &Image) -> Check {
         None => format!("its user `{user}` is not a number: who that is depends on the image's passwd"),
     };
     check("user", id.is_some_and(|id| id != 0), format!("runs as {user}"), wrong)
+}
+
+/// A base that is known to have the image's user has it still.
+fn passwd(image: &Image, plan: &model::Image, brings: &Brings) -> Result<Option<Check>> {
+    if !brings.user {
+        return Ok(None);
+    }
+    let text = image.read("/etc/passwd")?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let name = text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(plan.user)).then_some(name)
+    });
+    let wrong = format!("nobody in the base's /etc/passwd is {}", plan.user);
+    Ok(Some(check("passwd", name.is_some(), format!("{} is {}", plan.user, name.unwrap_or_default()), wrong)))
 }
 
 fn absent(image: &Image, name: &str, what: &str, programs: &[String], folders: &[String]) -> Check {
@@ -194,17 +203,17 @@ fn permissions(image: &Image) -> Check {
     check("permissions", bad.is_none(), "nothing setuid or open to all", wrong)
 }
 
-fn certificates(image: &Image, user: u32) -> Result<Check> {
-    let file = image.resolve(CA_BUNDLE).and_then(|path| image.files.get(&path));
+fn certificates(image: &Image, bundle: &str, user: u32) -> Result<Check> {
+    let file = image.resolve(bundle).and_then(|path| image.files.get(&path));
     if file.is_some_and(|file| !permits(file, user, 0o4)) {
-        return Ok(check("ca-certificates", false, "", format!("{CA_BUNDLE} cannot be read by {user}")));
+        return Ok(check("ca-certificates", false, "", format!("{bundle} cannot be read by {user}")));
     }
-    let text = image.read(CA_BUNDLE)?.unwrap_or_default();
+    let text = image.read(bundle)?.unwrap_or_default();
     let count = String::from_utf8_lossy(&text).matches("-----BEGIN CERTIFICATE-----").count();
     Ok(check(
         "ca-certificates",
         count > 0,
         format!("{count} certificate authorities"),
-        format!("{CA_BUNDLE} is missing or empty"),
+        format!("{bundle} is missing or empty"),
     ))
 }

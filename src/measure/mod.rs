@@ -1,17 +1,24 @@
 //! A measured account of a build: sizes from the image itself, times from the engine's record, and what has changed
 //! since the last one.
 
+mod junit;
 mod last;
+mod looked;
+mod markdown;
 mod table;
 
 use serde::{Deserialize, Serialize};
 
+pub use junit::{FailedTest, Tests};
 pub use last::Last;
-pub use table::table;
+pub use looked::Looked;
+pub use markdown::markdown;
+pub use table::{COLUMNS, table};
 
 use crate::engine::record::BuildRecord;
 use crate::image::verify::Check;
 use crate::image::{FileKind, Image};
+use crate::pins;
 use crate::plan::model;
 
 /// How many of a layer's files are named.
@@ -32,6 +39,9 @@ pub struct Report {
     pub profile: String,
     /// The images.
     pub images: Vec<ImageReport>,
+    /// The tests, where the profile runs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<Tests>,
     /// The engine's record.
     pub build: BuildRecord,
 }
@@ -88,6 +98,20 @@ pub struct LayerSize {
     pub largest: Vec<(String, u64)>,
 }
 
+impl Report {
+    /// Takes another build than the last one here for what was before.
+    pub fn hold_against(&mut self, base: &Self) {
+        for image in &mut self.images {
+            image.before = base.same(image).map(|before| before.size.compressed);
+        }
+    }
+
+    /// The image of the same name and platform.
+    fn same(&self, image: &ImageReport) -> Option<&ImageReport> {
+        self.images.iter().find(|one| one.name == image.name && one.platform == image.platform)
+    }
+}
+
 impl Size {
     /// The sizes of an image.
     pub fn of(image: &Image, plan: &model::Image) -> Self {
@@ -99,15 +123,27 @@ impl Size {
             layers,
         };
         // The plan's layers are the image's last ones; an empty layer (the working folder's) and a base's have no name.
-        let mut names = plan.layers.iter().rev();
-        for layer in size.layers.iter_mut().rev() {
-            layer.name = match (layer.files, plan.base.as_str()) {
-                (0, _) => "folders".to_owned(),
-                _ => names.next().cloned().unwrap_or_else(|| plan.base.clone()),
-            };
+        let mut names = plan.layers.iter().rev().filter(|name| plan.fills(name)).peekable();
+        for (own, layer) in image.layers.iter().zip(&mut size.layers).rev() {
+            if layer.files == 0 {
+                "folders".clone_into(&mut layer.name);
+                continue;
+            }
+            // Where the base has all libraries, the layer of ours is empty.
+            names.next_if(|name| *name == "libraries" && holds_the_bases(own, plan));
+            // What a base is pinned to says nothing to people.
+            let base = pins::undigested(&plan.base);
+            layer.name = names.next().cloned().unwrap_or_else(|| base.to_owned());
         }
         size
     }
+}
+
+/// Whether there is a library in a layer that is never copied, because the base has it.
+fn holds_the_bases(layer: &crate::image::Layer, plan: &model::Image) -> bool {
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let has = |brings: &model::Brings| layer.entries.iter().any(|entry| brings.library(&name(&entry.path)));
+    plan.brings.as_ref().is_some_and(has)
 }
 
 fn layer(layer: &crate::image::Layer) -> LayerSize {

@@ -17,7 +17,7 @@ pub(super) fn fault(doing: &str, place: &Utf8Path, error: Error) -> Failure {
     if full {
         return Failure::new(Kind::Emit, format!("the disk is full: {place} could not be {doing}"))
             .caused_by(error)
-            .help("free some room there, or set CARGO_TARGET_DIR to a folder on another disk; then run it again");
+            .help("free some room there, or name a place on another disk (for the target folder: CARGO_TARGET_DIR); then run it again");
     }
     Failure::new(Kind::Emit, format!("{place} could not be {doing}")).caused_by(error)
 }

@@ -10,6 +10,7 @@ use std::io::Read;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use oci_spec::image::Descriptor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +32,18 @@ const COARSE: i128 = 2_000_000_000;
 
 /// Nanoseconds of all others: a tick of a kernel's clock, and some more.
 const FINE: i128 = 100_000_000;
+
+/// The SHA-256 of a file of the host in hexadecimal digits, which is read only where it can have changed since it was last in a
+/// layer of this store.
+///
+/// # Errors
+/// [`Kind::Emit`]: it cannot be read; [`Kind::Interrupted`].
+pub fn file_sha256(store: &Store, path: &Utf8Path) -> Result<String> {
+    let mut memo = Memo::read(store);
+    let (digest, _) = memo.digest(path)?;
+    drop(memo.write(store));
+    Ok(digest)
+}
 
 /// What the file system says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +193,18 @@ impl Memo {
         Some(made)
     }
 
+    /// Whether a blob that is not of our making is there and is what its digest says. It is read where it can have changed.
+    pub fn holds(&mut self, store: &Store, blob: &Descriptor) -> bool {
+        let key = blob.digest().as_ref();
+        self.layers.entry(key.to_owned()).or_insert_with(|| fetched(blob));
+        store.has(blob) && self.layer(store, key).is_some()
+    }
+
+    /// Notes a blob that was just compared with its digest and kept.
+    pub fn holds_now(&mut self, store: &Store, blob: &Descriptor) {
+        self.made(store, blob.digest().as_ref(), fetched(blob));
+    }
+
     /// Notes a layer whose blob was just written by us: what we wrote we need not read.
     pub fn made(&mut self, store: &Store, key: &str, made: Made) {
         let stamp = store.blob(&made.digest).ok().and_then(|path| fs_err::metadata(path).ok());
@@ -213,7 +238,20 @@ impl Memo {
     }
 }
 
-fn hash(from: &mut impl Read) -> std::io::Result<String> {
+/// What is known of a layer by its blob alone. Its key is that blob's digest, which no made layer has as its key.
+fn fetched(blob: &Descriptor) -> Made {
+    Made {
+        digest: blob.digest().to_string(),
+        size: blob.size(),
+        diff_id: String::new(),
+        unpacked: 0,
+        blob: None,
+        boot: String::new(),
+        day: 0,
+    }
+}
+
+pub(super) fn hash(from: &mut impl Read) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {

@@ -15,12 +15,16 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::fault::fault;
+use super::memo::hash;
 use crate::digest;
 use crate::failure::{Failure, Kind, Result};
 use crate::image::LARGEST_JSON;
 
 /// So many builds' blobs are kept: who goes back and forth between two profiles, or two branches, finds both.
 const BUILDS: usize = 8;
+
+/// The folder of files that have no name yet.
+const COMING: &str = "incoming";
 
 /// A content store. As long as it is open nobody else collects what lies in it.
 #[derive(Debug)]
@@ -40,7 +44,7 @@ impl Store {
     /// [`Kind::Emit`]: the folder cannot be made or written.
     pub fn open(folder: impl Into<Utf8PathBuf>) -> Result<Self> {
         let folder = folder.into();
-        for inner in ["blobs/sha256", "incoming"] {
+        for inner in ["blobs/sha256", COMING] {
             let path = folder.join(inner);
             fs_err::create_dir_all(&path).map_err(|error| fault("made", &path, error))?;
         }
@@ -93,9 +97,22 @@ impl Store {
     /// # Errors
     /// [`Kind::Emit`]: no file can be made.
     pub fn incoming(&self) -> Result<Incoming<'_>> {
-        let folder = self.folder.join("incoming");
+        let folder = self.coming();
         let file = NamedTempFile::new_in(&folder).map_err(|error| fault("written", &folder, error))?;
         Ok(Incoming { store: self, file, hash: Sha256::new(), size: 0 })
+    }
+
+    /// Where files that are to be kept are written first.
+    pub(super) fn coming(&self) -> Utf8PathBuf {
+        self.folder.join(COMING)
+    }
+
+    /// Gives a file in [`Store::coming`] its name, which says what is in it.
+    pub(super) fn keep(&self, file: NamedTempFile, digest: &str) -> Result<()> {
+        let path = self.blob(digest)?;
+        let failed = |error: std::io::Error| fault("written", &path, error);
+        read_only(file.as_file()).map_err(failed)?;
+        file.persist(&path).map(drop).map_err(|error| failed(error.error))
     }
 
     /// A manifest, an index or a configuration, its digest checked.
@@ -126,6 +143,18 @@ impl Store {
         broken(format!("the blob {digest} was damaged on the disk")).help("run it again: the blob was removed")
     }
 
+    /// Takes a blob away that is not what its digest says.
+    pub(super) fn mend(&self, digest: &str) {
+        let found = self.blob(digest).ok().and_then(|path| fs_err::File::open(path).ok());
+        // What cannot be read to the end, as at an interrupt, is not known to be wrong.
+        let wrong = found
+            .and_then(|mut file| hash(&mut file).ok())
+            .is_some_and(|found| Some(found.as_str()) != digest::sha256_digits(digest));
+        if wrong {
+            drop(self.damaged(digest));
+        }
+    }
+
     /// Waits until nobody else writes what is remembered.
     pub(super) fn lock(&self) -> Result<Lock> {
         let file = lock_file(&self.folder, "memo.lock")?;
@@ -136,7 +165,7 @@ impl Store {
     /// Replaces a file in the store's folder at once. Call it with the lock held, with what was read under it.
     pub(super) fn replace(&self, name: &str, _lock: &Lock, bytes: &[u8]) -> Result<()> {
         let path = self.folder.join(name);
-        let written = NamedTempFile::new_in(self.folder.join("incoming")).and_then(|mut file| {
+        let written = NamedTempFile::new_in(self.coming()).and_then(|mut file| {
             file.write_all(bytes)?;
             file.persist(&path).map_err(|error| error.error)
         });
@@ -177,10 +206,10 @@ impl Store {
     /// What cannot be removed stays: it does no harm.
     fn remove_all_but(&self, builds: &[BTreeSet<String>]) -> u64 {
         let mut freed = 0;
-        for folder in ["blobs/sha256", "incoming"] {
+        for folder in ["blobs/sha256", COMING] {
             for entry in fs_err::read_dir(self.folder.join(folder)).into_iter().flatten().flatten() {
                 let digest = format!("sha256:{}", entry.file_name().to_string_lossy());
-                if folder == "incoming" || !builds.iter().any(|build| build.contains(&digest)) {
+                if folder == COMING || !builds.iter().any(|build| build.contains(&digest)) {
                     let size = entry.metadata().map_or(0, |metadata| metadata.len());
                     freed += if fs_err::remove_file(entry.path()).is_ok() { size } else { 0 };
                 }
@@ -205,10 +234,7 @@ impl Incoming<'_> {
     /// [`Kind::Emit`]: it cannot be moved to its place.
     pub fn keep(self, media_type: MediaType) -> Result<Descriptor> {
         let digest = digest::sha256(self.hash);
-        let path = self.store.blob(&digest)?;
-        let failed = |error: std::io::Error| fault("written", &path, error);
-        read_only(self.file.as_file()).map_err(failed)?;
-        self.file.persist(&path).map_err(|error| failed(error.error))?;
+        self.store.keep(self.file, &digest)?;
         descriptor(media_type, &digest, self.size)
     }
 }

@@ -66,6 +66,11 @@ impl Tree {
         self.0.iter().map(|(path, entry)| (path.as_path(), entry))
     }
 
+    /// Whether something is at this path.
+    pub fn contains(&self, at: impl AsRef<Utf8Path>) -> bool {
+        relative(at.as_ref()).is_ok_and(|path| self.0.contains_key(&path))
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -96,17 +101,17 @@ impl Tree {
     }
 
     /// Puts what lies in a folder of the host at a path of the image, as `COPY` does it: permissions stay, everything is
-    /// root's, links are not followed. `keep` is asked with the path from that folder; a folder that it does not want is
-    /// not looked into.
+    /// root's, links are not followed. `keep` is asked with the path from that folder, and whether it is a folder; one that
+    /// it does not want is not looked into.
     ///
     /// # Errors
     /// [`Kind::Workspace`]: something in it is neither a file, a folder nor a link, has a name that is not UTF-8 or that no
     /// layer can have; [`Kind::Emit`]: it cannot be read.
-    pub fn add_folder(&mut self, host: &Utf8Path, at: &Utf8Path, keep: impl Fn(&Utf8Path) -> bool) -> Result<()> {
+    pub fn add_folder(&mut self, host: &Utf8Path, at: &Utf8Path, keep: impl Fn(&Utf8Path, bool) -> bool) -> Result<()> {
         let inside = |path: &Utf8Path| path.strip_prefix(host).unwrap_or(path).to_owned();
         let walk = WalkDir::new(host).min_depth(1).into_iter().filter_entry(|entry| {
             // What is not UTF-8 is refused below, with its name.
-            Utf8Path::from_path(entry.path()).is_none_or(|path| keep(&inside(path)))
+            Utf8Path::from_path(entry.path()).is_none_or(|path| keep(&inside(path), entry.file_type().is_dir()))
         });
         for found in walk {
             exec::go_on()?;
@@ -126,8 +131,7 @@ impl Tree {
                 } else if kind.is_file() {
                     Content::File(path.to_owned())
                 } else {
-                    return Err(unfit(path, "it is neither a file, a folder nor a link")
-                        .help("remove it, or leave it out with a line in the ignore file"));
+                    return Err(special(path));
                 };
                 (mode(&metadata), content)
             };
@@ -139,13 +143,13 @@ impl Tree {
 
 /// Permissions as `COPY` keeps them; where files have none everything may be executed, as Docker does it there.
 #[cfg(unix)]
-fn mode(metadata: &std::fs::Metadata) -> u32 {
+pub(super) fn mode(metadata: &std::fs::Metadata) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     metadata.permissions().mode() & 0o7777
 }
 
 #[cfg(not(unix))]
-fn mode(_: &std::fs::Metadata) -> u32 {
+pub(super) fn mode(_: &std::fs::Metadata) -> u32 {
     0o755
 }
 
@@ -163,6 +167,12 @@ fn relative(at: &Utf8Path) -> Result<Utf8PathBuf> {
         }
     }
     if path.as_str().is_empty() { Err(unfit(at, "it names no file")) } else { Ok(path) }
+}
+
+/// A pipe, a socket, a device: whoever reads one may wait for ever.
+pub(super) fn special(path: &Utf8Path) -> Failure {
+    unfit(path, "it is neither a file, a folder nor a link")
+        .help("remove it, or leave it out with a line in the ignore file")
 }
 
 fn unfit(path: &Utf8Path, why: &str) -> Failure {
@@ -259,7 +269,7 @@ mod tests {
         symlink("../../etc/passwd", root.join("out")).unwrap();
         symlink("nowhere", root.join("inner/broken")).unwrap();
         let mut tree = Tree::new();
-        tree.add_folder(root, Utf8Path::new("/srv"), |path| path != "target").unwrap();
+        tree.add_folder(root, Utf8Path::new("/srv"), |path, _| path != "target").unwrap();
         assert_eq!(
             paths(&tree),
             [
@@ -281,7 +291,7 @@ mod tests {
 
         let socket = root.join("socket");
         let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        let refused = Tree::new().add_folder(root, Utf8Path::new("/srv"), |_| true).unwrap_err();
+        let refused = Tree::new().add_folder(root, Utf8Path::new("/srv"), |_, _| true).unwrap_err();
         assert!(refused.to_string().contains("socket"), "{refused}");
         assert!(refused.to_string().contains("neither a file, a folder nor a link"), "{refused}");
     }

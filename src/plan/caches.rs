@@ -1,6 +1,7 @@
 //! The cache mounts: what outlives a layer on an engine.
 
 use super::model::{CacheMount, Context, Group, Toolchain};
+use super::select;
 use crate::digest::Digester;
 use crate::workspace::Workspace;
 
@@ -21,9 +22,18 @@ pub(super) fn downloads() -> Vec<CacheMount> {
 /// The target folder of a group: cargo tells its units apart by what it knows of them. What it does not know is in the id:
 /// whose it is, for which target, in which image, beside which packages, with which environment. Profiles have their own, so
 /// that none of them makes another one's units superfluous.
-pub(super) fn target(workspace: &Workspace, toolchain: &Toolchain, context: &Context, group: &Group) -> CacheMount {
+pub(super) fn target(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    context: &Context,
+    group: &Group,
+    for_what: &str,
+) -> CacheMount {
     let mut digest = Digester::default();
-    for member in &workspace.members {
+    if !for_what.is_empty() {
+        digest.say([for_what]);
+    }
+    for member in workspace.members.iter().filter(|member| !select::is_task(workspace, member)) {
         digest.say([&*member.name, member.repository.as_deref().unwrap_or_default()]);
     }
     digest.say([&*toolchain.image, toolchain.install.as_deref().unwrap_or_default()]);

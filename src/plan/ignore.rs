@@ -1,12 +1,15 @@
 //! What the build context leaves out, and what it must not leave out.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use camino::Utf8Path;
-use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
 
 use super::model::{Because, Context, Git, IgnoreRule};
 use crate::config::Settings;
 use crate::failure::{Failure, Kind, Result};
+use crate::ignore::Matcher;
+use crate::pins::FILE;
 use crate::workspace::{Workspace, normal, relative};
 
 #[derive(Deserialize)]
@@ -52,7 +55,11 @@ pub(super) fn decide(
         }
         rules.extend(section.keep.iter().map(|pattern| rule(format!("!{pattern}"), &section.title)));
     }
-    let left_out = Matcher::new(&rules)?;
+    if workspace.pins.is_some() {
+        // Its digests are in the files that a build reads; a database's would only make the sources other ones.
+        rules.push(rule(context.inside(FILE), "What images are pinned to"));
+    }
+    let left_out = Matcher::new(rules.iter().map(|rule| rule.pattern.as_str()))?;
     let mut kept: Vec<IgnoreRule> = Vec::new();
     let root = normal(&workspace.root.join(&context.path));
     // cargo holds vendored packages against their checksums: whatever they are called, their files are all there.
@@ -62,8 +69,9 @@ pub(super) fn decide(
         let because = Because::new("cargo-config", format!("{} names the folder", workspace.cargo_config.file));
         kept.push(IgnoreRule { pattern, section: section.to_owned(), because: Some(because) });
     }
-    for (path, because) in inputs(workspace, settings, context, &root) {
-        if left_out.matches(&path) && !kept.iter().any(|rule| rule.pattern == format!("!{path}")) {
+    let dropped = inputs(workspace, settings, context, &root).into_iter().filter(|(path, _)| left_out.matches(path));
+    for (path, because) in dropped.chain(fixtures(workspace, &root, &left_out)) {
+        if !kept.iter().any(|rule| rule.pattern == format!("!{path}")) {
             let section = "What the build reads all the same".to_owned();
             kept.push(IgnoreRule { pattern: format!("!{path}"), section, because: Some(because) });
         }
@@ -76,6 +84,60 @@ pub(super) fn decide(
         rules.extend(source.git.iter().map(|private| rule(format!("{folder}/{private}"), section)));
     }
     Ok(rules)
+}
+
+/// What tests read and a pattern drops, relative to the context: where that is a whole folder, the folder.
+fn fixtures(workspace: &Workspace, root: &Utf8Path, left_out: &Matcher) -> Vec<(String, Because)> {
+    let mut found: Vec<(String, Because)> = Vec::new();
+    for member in &workspace.members {
+        for input in &member.sources.fixtures {
+            let path = relative(root, &input.path);
+            if !left_out.matches(path.as_str()) {
+                continue;
+            }
+            let dropped = path.ancestors().filter(|path| !path.as_str().is_empty() && left_out.matches(path.as_str()));
+            let path = dropped.last().unwrap_or(&path).to_string();
+            if found.iter().any(|(known, _)| *known == path) {
+                continue;
+            }
+            let file = workspace.place(&input.file, input.line);
+            let text = format!("{} in {file}", input.how);
+            let krate = Some(format!("{} {}", member.name, member.version));
+            found.push((path, Because { text, krate, rule: "test-fixture".to_owned(), file: Some(file) }));
+        }
+    }
+    gathered(&found)
+}
+
+/// So many files of one name are kept by one line.
+const MANY: usize = 4;
+
+/// One pattern in place of many files of one name, such as the cases of a test.
+fn gathered(found: &[(String, Because)]) -> Vec<(String, Because)> {
+    let key = |(path, because): &(String, Because)| {
+        (because.text.clone(), Utf8Path::new(path).file_name().unwrap_or_default().to_owned())
+    };
+    let mut by_name: BTreeMap<_, Vec<&Utf8Path>> = BTreeMap::new();
+    for file in found {
+        by_name.entry(key(file)).or_default().extend(Utf8Path::new(&file.0).parent());
+    }
+    let pattern = |folders: &[&Utf8Path], name: &str| {
+        let common = folders.first()?.ancestors().find(|common| folders.iter().all(|one| one.starts_with(common)))?;
+        // A pattern for the whole tree would keep more than tests have.
+        (folders.len() >= MANY && !common.as_str().is_empty()).then(|| format!("{common}/**/{name}"))
+    };
+    let patterns: BTreeMap<_, _> = by_name
+        .into_iter()
+        .filter_map(|(key, folders)| {
+            let pattern = pattern(&folders, &key.1)?;
+            Some((key, pattern))
+        })
+        .collect();
+    let mut seen = BTreeSet::new();
+    let named = found
+        .iter()
+        .map(|file| patterns.get(&key(file)).map_or_else(|| file.clone(), |pattern| (pattern.clone(), file.1.clone())));
+    named.filter(|(path, _)| seen.insert(path.clone())).collect()
 }
 
 /// What the build reads besides sources, relative to the context, whose root is `root`, with who reads it.
@@ -112,33 +174,6 @@ fn inputs(workspace: &Workspace, settings: &Settings, context: &Context, root: &
     inputs
 }
 
-/// Docker's matching: the last line that matches a path or a folder above it decides.
-struct Matcher(Vec<(GlobMatcher, bool)>);
-
-impl Matcher {
-    fn new(rules: &[IgnoreRule]) -> Result<Self> {
-        let matcher = |rule: &IgnoreRule| {
-            let (pattern, keep) = match rule.pattern.strip_prefix('!') {
-                Some(pattern) => (pattern, true),
-                None => (rule.pattern.as_str(), false),
-            };
-            let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(internal)?;
-            Ok((glob.compile_matcher(), keep))
-        };
-        rules.iter().map(matcher).collect::<Result<_>>().map(Self)
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        let mut out = false;
-        for (glob, keep) in &self.0 {
-            if Utf8Path::new(path).ancestors().any(|part| !part.as_str().is_empty() && glob.is_match(part)) {
-                out = !keep;
-            }
-        }
-        out
-    }
-}
-
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     Failure::new(Kind::Internal, "the table of ignored patterns cannot be used").caused_by(error)
 }
@@ -146,6 +181,18 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_files_of_one_name_are_one_line() {
+        let because = Because::new("test-fixture", "`Dockerfile` in tests/all.rs");
+        let file = |path: &str| (path.to_owned(), because.clone());
+        let few = vec![file("tests/a/Dockerfile"), file("tests/b/Dockerfile"), file("tests/.env")];
+        assert_eq!(gathered(&few), few);
+        let many = ["a/x", "a/y", "b/x", "c"].map(|case| file(&format!("tests/cases/{case}/Dockerfile")));
+        let all: Vec<_> = many.into_iter().chain([file("tests/.env")]).collect();
+        let patterns: Vec<String> = gathered(&all).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(patterns, ["tests/cases/**/Dockerfile", "tests/.env"]);
+    }
 
     #[test]
     fn secrets_stay_out_and_modules_called_target_in() {
@@ -156,7 +203,7 @@ mod tests {
             rules.extend(section.leave.into_iter().map(rule));
             rules.extend(section.keep.into_iter().map(|pattern| rule(format!("!{pattern}"))));
         }
-        let matcher = Matcher::new(&rules).unwrap();
+        let matcher = Matcher::new(rules.iter().map(|rule| rule.pattern.as_str())).unwrap();
         for out in [
             ".env",
             "a/.env.local",

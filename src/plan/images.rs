@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::linkage;
+use super::bases::{Ground, Needs};
+use super::group;
 use super::model::{Asset, Because, Context, Image, Linkage, Rootfs, Writable};
 use super::{Candidate, USER, WORKDIR};
 use crate::config::{AssetTable, Settings, Table};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{Member, Workspace, relative};
 
+/// Of the user.
+const HOME: &str = "/home/nonroot";
+
 pub(super) fn decide(
-    workspace: &Workspace,
-    settings: &Settings,
+    (workspace, settings): (&Workspace, &Settings),
     context: &Context,
+    ground: &Ground,
     candidate: &Candidate<'_>,
     (group, linked): (usize, Linkage),
 ) -> Result<Image> {
@@ -28,26 +32,33 @@ pub(super) fn decide(
 
     let ca_certificates = wanted(table.ca_certificates, "ca-certificates", candidate.findings.ca_certificates.as_ref())
         .or_else(|| (!table.extra_ca.is_empty()).then(|| metadata("extra-ca")));
+    let packages = if linked.is_static() { Vec::new() } else { group::run_packages(&candidate.findings.native) };
+    let (because, brings) = ground.under(&Needs {
+        binary: &candidate.selected.binary.name,
+        linkage: linked,
+        more_ca: !table.extra_ca.is_empty(),
+        packages: !packages.is_empty(),
+    })?;
     let mut env = table.env.clone();
     if ca_certificates.is_some() {
         // What looks elsewhere finds it all the same.
-        env.entry("SSL_CERT_FILE".to_owned()).or_insert_with(|| crate::image_paths::CA_BUNDLE.to_owned());
+        let bundle = brings.as_ref().and_then(|brings| brings.ca_bundle.clone());
+        let bundle = bundle.unwrap_or_else(|| crate::image_paths::CA_BUNDLE.to_owned());
+        env.entry("SSL_CERT_FILE".to_owned()).or_insert(bundle);
+    }
+    if brings.as_ref().is_some_and(|brings| !brings.user) {
+        // Who is not in the base's passwd would be at home in `/`, where nothing can be written.
+        env.entry("HOME".to_owned()).or_insert_with(|| HOME.to_owned());
     }
     let extra_ca = table.extra_ca.iter().map(|file| context.inside(file)).collect();
-    let base = settings.workspace.images.final_.clone().unwrap_or_else(|| "scratch".to_owned());
     let mut layers = vec!["base".to_owned()];
-    if linked == Linkage::DynamicGnu {
+    if !linked.is_static() {
         layers.push("libraries".to_owned());
     }
     if !assets.is_empty() {
         layers.push("assets".to_owned());
     }
     layers.push("program".to_owned());
-    let because = vec![match (settings.workspace.images.final_.is_some(), linked) {
-        (true, _) => metadata("images.final"),
-        (false, Linkage::StaticMusl) => Because::new("default", "a static binary needs nothing under it"),
-        (false, Linkage::DynamicGnu) => Because::new("default", "the binary's shared libraries are copied beside it"),
-    }];
     let found = &candidate.findings.ports;
     let (mut expose, expose_because) = if table.expose.is_empty() {
         (found.iter().map(|port| port.port).collect(), found.iter().map(|port| port.because.clone()).collect())
@@ -62,8 +73,9 @@ pub(super) fn decide(
         package: member.name.clone(),
         version: member.version.clone(),
         group,
-        base,
+        base: ground.reference.clone(),
         because,
+        brings,
         binary: format!("/usr/local/bin/{}", candidate.selected.binary.name),
         user: USER,
         workdir: if uses_workdir { WORKDIR } else { "/" }.to_owned(),
@@ -73,10 +85,7 @@ pub(super) fn decide(
             zoneinfo: wanted(table.zoneinfo, "zoneinfo", candidate.findings.zoneinfo.as_ref()),
             init: wanted(table.init, "init", None),
             writable,
-            packages: match linked {
-                Linkage::StaticMusl => Vec::new(),
-                Linkage::DynamicGnu => linkage::run_packages(&candidate.findings.native),
-            },
+            packages,
         },
         assets,
         env,

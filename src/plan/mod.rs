@@ -1,26 +1,39 @@
 //! The only place that decides: facts, findings and the user's settings in, a [`Plan`] out.
 
+mod bases;
 mod caches;
+mod ci;
+mod compose;
 mod context;
+mod crt;
 mod git;
+mod group;
 mod ignore;
 mod images;
 mod linkage;
+mod machine;
 pub mod model;
+mod pins;
+mod profiles;
 mod secrets;
 mod select;
+mod stages;
+mod target;
 mod toolchain;
 
 use std::collections::BTreeMap;
 
 pub use model::Plan;
+pub(crate) use profiles::PROFILES;
 pub use select::Selected;
+pub(crate) use target::MUSL;
 
 use crate::config::Settings;
 use crate::detect::{self, Findings};
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::Result;
+use crate::host::Host;
 use crate::workspace::{BinaryGraph, Features, Workspace};
-use model::{Because, Profile, SCHEMA, Summary, TestStage};
+use model::{Because, SCHEMA, Summary};
 
 /// Where the context lies in the build stages, and the program's working folder where it has files to find.
 pub(crate) const WORKDIR: &str = "/app";
@@ -33,6 +46,17 @@ pub(crate) const USER: u32 = 65532;
 pub struct Flags {
     /// `--features` and its kin; none of them given: the metadata's.
     pub features: Option<Features>,
+    /// What this machine can compile, where it compiles itself; none: an engine does, which can all.
+    pub host: Option<HostFlags>,
+}
+
+/// A build by this machine's own cargo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFlags {
+    /// The machine.
+    pub host: Host,
+    /// As Docker names them: `linux/amd64`; none: Linux on the machine's own processor.
+    pub platforms: Vec<String>,
 }
 
 impl Flags {
@@ -56,7 +80,9 @@ pub(crate) struct Candidate<'a> {
 /// Decides everything.
 ///
 /// # Errors
-/// [`Kind::Workspace`] where the workspace has nothing to build; [`Kind::Usage`] where the settings name what is not there.
+/// [`Kind::Workspace`](crate::failure::Kind::Workspace) where the workspace has nothing to build;
+/// [`Kind::Usage`](crate::failure::Kind::Usage) where the settings name what is not there;
+/// [`Kind::Engine`](crate::failure::Kind::Engine) where this machine is to compile and cannot.
 pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result<Plan> {
     let features = flags.features(settings);
     let mut notes = Vec::new();
@@ -66,7 +92,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     for selected in selected {
         // The binaries of one package share its graph.
         if !seen.contains_key(selected.member.name.as_str()) {
-            // Which target is not decided yet; native parts do not differ between the two that are possible.
+            // Which target is not decided yet; native parts do not differ between those that are possible.
             let graph = workspace.graph(selected.member, &features, "x86_64-unknown-linux-musl")?;
             let findings = detect::detect(workspace, selected.member, &graph, &settings.workspace.native)?;
             seen.insert(&selected.member.name, (graph, findings));
@@ -80,33 +106,44 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let files = context::files(settings, &context);
     let toolchain = toolchain::decide(workspace, settings, &context, &mut notes);
     let (secrets, indices) = secrets::decide(workspace)?;
-    let (mut groups, of_group) = linkage::groups(workspace, settings, &features, &candidates)?;
+    let machine = flags.host.as_ref().map(|host| machine::Machine::new(workspace, settings, host)).transpose()?;
+    let (mut groups, of_group) = linkage::groups(workspace, settings, &features, &candidates, machine.as_ref())?;
     for group in &mut groups {
         group.env.extend(indices.clone());
-        group.target_cache = caches::target(workspace, &toolchain, &context, group);
+        group.target_cache = caches::target(workspace, &toolchain, &context, group, "");
     }
+    let ground = bases::Ground::decide(settings, &toolchain.image, machine.as_ref())?;
+    notes.extend(ground.notes());
     let images = candidates
         .iter()
         .zip(of_group)
         .map(|(candidate, group)| {
-            images::decide(workspace, settings, &context, candidate, (group, groups[group].linkage))
+            images::decide((workspace, settings), &context, &ground, candidate, (group, groups[group].linkage))
         })
         .collect::<Result<Vec<_>>>()?;
     for (candidate, image) in candidates.iter().zip(&images) {
         notes.extend(candidate.findings.unknown.iter().cloned());
+        if settings.of(&candidate.selected.member.name).services.is_none() {
+            notes.extend(candidate.findings.other_services.iter().cloned());
+        }
         notes.extend(candidate.findings.ports.iter().filter(|port| port.loopback).map(|port| Because {
             text: format!("{}: on an address that nobody outside of the container reaches", port.because.text),
             rule: "loopback".to_owned(),
             ..port.because.clone()
         }));
         if groups[image.group].linkage == model::Linkage::StaticMusl {
-            notes.extend(linkage::costs(candidate));
+            notes.extend(group::costs(candidate));
         }
     }
-    notes.sort();
-    notes.dedup();
+    let workbench = stages::workbench(&groups);
+    let test =
+        stages::test((workspace, settings), &features, &toolchain, (&context, &groups[workbench.group]), &mut notes)?;
+    let dev = stages::dev(&features, &toolchain, &context, (&candidates, &images), &mut notes)?;
     let ignore = ignore::decide(workspace, settings, &context, &git)?;
-    Ok(Plan {
+    let profiles = profiles::decide(workspace, settings)?;
+    let decided = compose::Decided { files: &files, profiles: &profiles, images: &images };
+    let compose = compose::decide(workspace, settings, &candidates, &decided)?;
+    let mut plan = Plan {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         workspace: Summary {
@@ -119,12 +156,16 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
             Some(reference) => Some(reference.to_owned()),
             None => Some("docker/dockerfile:1".to_owned()),
         },
-        profiles: profiles(workspace, settings)?,
+        profiles,
+        compose,
         cache_write: settings.workspace.cache_write.clone(),
         caches: caches::downloads(),
+        ci: ci::decide(workspace, settings, &secrets)?,
+        pins: Vec::new(),
         secrets,
-        // Where one binary needs the system's libraries, so may the tests of its package.
-        test: TestStage { group: groups.len() - 1, cargo_args: vec!["--workspace".to_owned()] },
+        workbench,
+        test,
+        dev,
         context,
         git,
         files,
@@ -133,53 +174,9 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         images,
         ignore,
         notes,
-    })
-}
-
-fn profiles(workspace: &Workspace, settings: &Settings) -> Result<Vec<Profile>> {
-    let mut cargo_of: BTreeMap<&str, &str> = BTreeMap::from([("dev", "dev"), ("prod", "release"), ("test", "dev")]);
-    for (name, table) in &settings.workspace.profile {
-        match &table.cargo {
-            Some(cargo) => {
-                cargo_of.insert(name, cargo);
-            }
-            None if cargo_of.contains_key(name.as_str()) => {}
-            None => {
-                return Err(Failure::new(
-                    Kind::Workspace,
-                    format!("the image profile `{name}` does not say which of cargo's profiles it is"),
-                )
-                .help(format!("add `cargo = \"release\"`, or another one, to its table `profile.{name}`")));
-            }
-        }
-    }
-    let profile = |(name, cargo): (&str, &str)| {
-        let Some(known) = workspace.profiles.get(cargo) else {
-            let names: Vec<&str> = workspace.profiles.keys().map(String::as_str).collect();
-            return Err(Failure::new(
-                Kind::Workspace,
-                format!("the image profile `{name}` names cargo's profile `{cargo}`, which does not exist"),
-            )
-            .help(format!("Cargo.toml has {}", names.join(", "))));
-        };
-        let runs_tests = name == "test";
-        let mut env = BTreeMap::new();
-        let mut because = Vec::new();
-        if !runs_tests && cargo != "dev" {
-            let text = if let Some(strip) = &known.strip {
-                format!("[profile.{cargo}] sets strip = \"{strip}\", which is kept")
-            } else {
-                // Upper case and underscores are how cargo spells a profile in its environment.
-                let variable = format!("CARGO_PROFILE_{}_STRIP", cargo.to_uppercase().replace('-', "_"));
-                env.insert(variable, "symbols".to_owned());
-                format!("[profile.{cargo}] leaves symbols in; set strip there to keep them")
-            };
-            let file = known.line.map(|line| format!("Cargo.toml:{line}"));
-            because.push(Because { text, krate: None, rule: "strip".to_owned(), file });
-        }
-        let own = settings.workspace.profile.get(name).and_then(|table| table.cache.clone());
-        let cache = own.or_else(|| settings.workspace.cache.clone());
-        Ok(Profile { name: name.to_owned(), cargo: cargo.to_owned(), runs_tests, cache, env, because })
     };
-    cargo_of.into_iter().map(profile).collect()
+    pins::pin(&mut plan, workspace.pins.as_ref());
+    plan.notes.sort();
+    plan.notes.dedup();
+    Ok(plan)
 }

@@ -4,14 +4,26 @@
 //! `measure` and the image check hold the result against it. Its JSON (`cargo dockerize plan --format json`) is a public,
 //! versioned artefact: [`SCHEMA`] grows when a field changes its meaning or goes away.
 
+mod ci;
+mod compile;
+mod compose;
 mod image;
+mod pinned;
+mod stages;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use image::{Asset, Image, Rootfs, Writable};
+use crate::platforms;
+
+pub use ci::{Ci, CiSecret, Forge, Runner, Tool, Workflow};
+pub use compile::{Compile, CompileTool};
+pub use compose::{Compose, ComposeFile, Database, Published, Role, Service, Variable, Volume};
+pub use image::{Asset, Brings, Image, Rootfs, Writable};
+pub use pinned::Pinned;
+pub use stages::{DevProgram, DevStage, Installed, Link, TestRunner, TestStage, Workbench};
 
 /// The version of the plan's JSON.
 pub const SCHEMA: u32 = 1;
@@ -83,6 +95,8 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// One image a binary, in the order of their stages.
     pub images: Vec<Image>,
+    /// The services that compose runs together.
+    pub compose: Compose,
     /// What `--profile` can name.
     pub profiles: Vec<Profile>,
     /// The branches whose builds write to the profile's cache.
@@ -92,8 +106,17 @@ pub struct Plan {
     pub caches: Vec<CacheMount>,
     /// What those steps must be able to show to fetch packages.
     pub secrets: Vec<Secret>,
+    /// Where the stages `test` and `dev` compile.
+    pub workbench: Workbench,
     /// The stage that runs the tests.
     pub test: TestStage,
+    /// What a forge's workflows do; none: the metadata names no forge.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ci: Option<Ci>,
+    /// The stage to work in.
+    pub dev: DevStage,
+    /// The images of others that the files name.
+    pub pins: Vec<Pinned>,
     /// The lines of the ignore file.
     pub ignore: Vec<IgnoreRule>,
     /// What the user should know: costs, risks, things that could not be seen.
@@ -193,6 +216,8 @@ pub struct Toolchain {
 pub enum Linkage {
     /// No shared library at all: runs on `scratch`.
     StaticMusl,
+    /// The same with glibc's own archive: for programs that ask it for no names and open none of its parts.
+    StaticGnu,
     /// glibc and the binary's own closure of shared libraries.
     DynamicGnu,
 }
@@ -202,8 +227,14 @@ impl Linkage {
     pub fn name(self) -> &'static str {
         match self {
             Self::StaticMusl => "static-musl",
+            Self::StaticGnu => "static-gnu",
             Self::DynamicGnu => "dynamic-gnu",
         }
+    }
+
+    /// Whether the program needs no other file to start.
+    pub fn is_static(self) -> bool {
+        self != Self::DynamicGnu
     }
 }
 
@@ -226,13 +257,13 @@ pub enum Musl {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Group {
-    /// What is appended to the stages' names: empty for the first group, `-gnu` for the second.
+    /// What is appended to the stages' names: empty for the first group, `-static` or `-gnu` for those after it.
     pub suffix: String,
     /// How its binaries are linked.
     pub linkage: Linkage,
     /// Why so.
     pub because: Vec<Because>,
-    /// One per architecture that the Dockerfile can be built for.
+    /// One per platform that the Dockerfile can be built for.
     pub targets: Vec<Target>,
     /// Packages of the builder's distribution that the build needs.
     pub packages: Vec<Package>,
@@ -250,18 +281,50 @@ pub struct Group {
     pub own_crates: usize,
     /// Where cargo compiles, in cook and build alike.
     pub target_cache: CacheMount,
+    /// How this machine's own cargo compiles it, for each platform; empty where an engine does.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub compile: Vec<Compile>,
+    /// Commands after which this machine could link its binaries better.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub better: Vec<String>,
 }
 
-/// One architecture's Rust target.
+/// One platform's Rust target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Target {
     /// As Docker names it, in `TARGETARCH`: `amd64`, `arm64`.
     pub arch: String,
+    /// As Docker names its kind, in `TARGETVARIANT`: `v7`; empty where it has none.
+    #[serde(default)]
+    pub variant: String,
     /// As Rust names it.
     pub triple: String,
     /// Environment of this target only, such as the C compiler.
     pub env: BTreeMap<String, String>,
+    /// What compiles for it on another processor.
+    pub cross: Cross,
+}
+
+impl Target {
+    /// As Docker writes it: `linux/arm/v7`.
+    pub fn platform(&self) -> String {
+        platforms::written("linux", &self.arch, &self.variant)
+    }
+}
+
+/// What a builder needs that has another processor than the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Cross {
+    /// What `uname -m` says where nothing of this is needed.
+    pub machine: String,
+    /// The distribution's name of the architecture: `arm64`, `armhf`.
+    pub architecture: String,
+    /// Packages of the distribution: compilers, and the target's own C library where programs are linked with it.
+    pub packages: Vec<String>,
+    /// What links for it; none: the user's own configuration says it.
+    pub linker: Option<String>,
 }
 
 /// A package of the distribution, with its reasons.
@@ -270,6 +333,9 @@ pub struct Target {
 pub struct Package {
     /// The distribution's name of it.
     pub name: String,
+    /// Whether it is the target's, of whose architecture it then is: libraries are, programs run while building.
+    #[serde(default)]
+    pub target: bool,
     /// Who wants it.
     pub because: Vec<Because>,
 }
@@ -343,16 +409,6 @@ pub enum SecretKind {
         /// The host, with its port if it has one.
         host: String,
     },
-}
-
-/// The stage that runs the tests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct TestStage {
-    /// The index of the group whose environment it runs in.
-    pub group: usize,
-    /// Arguments after `cargo test --locked`.
-    pub cargo_args: Vec<String>,
 }
 
 /// A line of the ignore file.

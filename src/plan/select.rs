@@ -9,12 +9,21 @@ use super::model::Because;
 /// Names of stages that every Dockerfile of ours has: a binary of that name gets `-image` appended.
 const TAKEN: &[&str] = &[
     "toolchain",
+    "packages",
     "target",
     "chef",
     "planner",
     "deps",
     "builder",
+    "workbench",
+    "nextest",
+    "test-deps",
     "test",
+    "test-results",
+    "test-failures",
+    "test-collect",
+    "watcher",
+    "dev-deps",
     "dev",
     "rootfs",
     "scratch",
@@ -97,6 +106,11 @@ fn nothing(any: bool) -> Failure {
     } else {
         failure.help("add a `src/main.rs` or a `[[bin]]` to a member")
     }
+}
+
+/// Whether a package is for the developers' tasks alone: no image depends on it.
+pub(super) fn is_task(workspace: &Workspace, member: &Member) -> bool {
+    member.name == "xtask" || workspace.alias_packages.contains_key(&member.name)
 }
 
 /// `xtask` by name, or a package or binary that a cargo alias runs.

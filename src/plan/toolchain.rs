@@ -84,7 +84,7 @@ fn reason(text: String, rule: &str, file: Option<String>) -> Because {
 }
 
 /// The minor version of a release: of `1.95` and `1.95.0` it is 95.
-fn minor(channel: &str) -> Option<u64> {
+pub(super) fn minor(channel: &str) -> Option<u64> {
     let mut parts = channel.split('.').map(str::parse::<u64>);
     match (parts.next(), parts.next()) {
         (Some(Ok(1)), Some(Ok(minor))) => Some(minor),

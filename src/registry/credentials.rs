@@ -3,7 +3,7 @@
 //! The file's format is that of Docker's CLI (`cli/config/configfile`), the helpers' protocol that of
 //! `docker/docker-credential-helpers`. A secret is in no error and in nothing that `Debug` prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base64::Engine;
@@ -94,15 +94,36 @@ impl DockerConfig {
         Ok(Self { path, ..read })
     }
 
+    /// The registries that it names, as people name them.
+    pub fn registries(&self) -> BTreeSet<String> {
+        self.auths.keys().chain(self.cred_helpers.keys()).map(|key| known_as(key)).collect()
+    }
+
+    /// The helper that is asked for a registry.
+    pub fn helper(&self, registry: &str) -> Option<String> {
+        let key = if registry == "docker.io" { HUB } else { registry };
+        let helper = self.cred_helpers.get(registry).or(self.cred_helpers.get(key)).or(self.creds_store.as_ref());
+        helper.filter(|helper| !helper.is_empty()).cloned()
+    }
+
+    /// The helper for all that have none of their own.
+    pub fn store(&self) -> Option<String> {
+        self.creds_store.clone().filter(|store| !store.is_empty())
+    }
+
+    /// All helpers.
+    pub fn helpers(&self) -> BTreeSet<String> {
+        self.cred_helpers.values().cloned().chain(self.store()).filter(|helper| !helper.is_empty()).collect()
+    }
+
     /// The credential for a registry, by the name that people give it (`docker.io`, `localhost:5000`); none: nobody logged in.
     ///
     /// # Errors
     /// [`Kind::Engine`]: a helper cannot be started or fails.
     pub fn credential(&self, registry: &str) -> Result<Option<Credential>> {
         let key = if registry == "docker.io" { HUB } else { registry };
-        let helper = self.cred_helpers.get(registry).or(self.cred_helpers.get(key)).or(self.creds_store.as_ref());
-        if let Some(helper) = helper.filter(|helper| !helper.is_empty())
-            && let Some(credential) = self.ask(helper, key)?
+        if let Some(helper) = self.helper(registry)
+            && let Some(credential) = self.ask(&helper, key)?
         {
             return Ok(Some(credential));
         }
@@ -161,6 +182,11 @@ fn password(user: &str, secret: &str) -> Credential {
         return Credential::Identity(Secret(secret.to_owned()));
     }
     Credential::Password { user: user.to_owned(), password: Secret(secret.to_owned()) }
+}
+
+/// The name that people give to a key of `auths`.
+pub(super) fn known_as(key: &str) -> String {
+    if host(key) == host(HUB) { "docker.io".to_owned() } else { host(key).to_owned() }
 }
 
 /// The host in a key of `auths`, which is one, or a URL of the first or second version of the protocol.

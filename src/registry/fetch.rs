@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use camino::Utf8Path;
 use oci_spec::image::Descriptor;
@@ -10,6 +11,7 @@ use tempfile::NamedTempFile;
 use ureq::http::Method;
 
 use super::Client;
+use super::push::Progress;
 use super::reference::Reference;
 use super::resolve::{compare, known};
 use super::retry;
@@ -18,6 +20,7 @@ use super::words::{self, Deed, short};
 use crate::digest;
 use crate::exec;
 use crate::failure::{Failure, Kind, Result};
+use crate::workspace::folder_of;
 
 const BUFFER: usize = 64 * 1024;
 
@@ -28,11 +31,27 @@ impl Client {
     /// [`Kind::Engine`]: the registry does not give it, what it gives is not what the digest says, or the disk is full;
     /// [`Kind::Interrupted`]. Nothing is left in the folder then.
     pub fn fetch(&self, reference: &Reference, descriptor: &Descriptor, into: &Utf8Path) -> Result<()> {
+        let folder = folder_of(into);
+        let file = self.fetch_into(reference, descriptor, folder, &|_| {}, &AtomicBool::new(false))?;
+        let size = descriptor.size();
+        file.persist(into).map(drop).map_err(|error| unwritten(folder, size, error.error))
+    }
+
+    /// Likewise into a temporary file in a folder, whose bytes are those of the digest. Whoever sets `stop` ends it.
+    pub(crate) fn fetch_into(
+        &self,
+        reference: &Reference,
+        descriptor: &Descriptor,
+        folder: &Utf8Path,
+        on_progress: &(dyn Fn(Progress<'_>) + Sync),
+        stop: &AtomicBool,
+    ) -> Result<NamedTempFile> {
         let digest = descriptor.digest().to_string();
         let session = self.session(reference, false, &[])?;
         let deed = session.deed(format!("pull the blob {}", short(&digest)), false);
         known(&deed, &digest)?;
-        let mut part = Part::new(into, descriptor.size())?;
+        let told = |at| on_progress(Progress { digest: &digest, done: at, total: descriptor.size() });
+        let mut part = Part::new(folder, descriptor.size(), &told, stop)?;
         let mut tries = self.policy.tries();
         loop {
             let before = part.at;
@@ -54,7 +73,7 @@ impl Client {
                 Ok(()) => {
                     let found = digest::sha256(part.hasher.clone());
                     match compare(&deed, "the blob", &digest, &found) {
-                        Ok(()) => return part.keep(into),
+                        Ok(()) => return Ok(part.file),
                         // Two halves of different things: once more from the start.
                         Err(_) if before > 0 => part.restart()?,
                         Err(failure) => return Err(failure),
@@ -85,19 +104,20 @@ struct Part<'p> {
     hasher: Sha256,
     at: u64,
     size: u64,
-    into: &'p Utf8Path,
+    folder: &'p Utf8Path,
+    told: &'p dyn Fn(u64),
+    stop: &'p AtomicBool,
 }
 
 impl<'p> Part<'p> {
-    fn new(into: &'p Utf8Path, size: u64) -> Result<Self> {
-        let folder = into.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    fn new(folder: &'p Utf8Path, size: u64, told: &'p dyn Fn(u64), stop: &'p AtomicBool) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".fetch-");
         // What any program would make, not a secret: other tools read a layout too.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(|error| unwritten(into, size, error))?;
-        Ok(Self { file, hasher: Sha256::new(), at: 0, size, into })
+        let file = builder.tempfile_in(folder).map_err(|error| unwritten(folder, size, error))?;
+        Ok(Self { file, hasher: Sha256::new(), at: 0, size, folder, told, stop })
     }
 
     fn restart(&mut self) -> Result<()> {
@@ -107,7 +127,7 @@ impl<'p> Part<'p> {
         self.at = 0;
         self.hasher = Sha256::new();
         let file: &mut File = self.file.as_file_mut();
-        file.rewind().and_then(|()| file.set_len(0)).map_err(|error| unwritten(self.into, self.size, error))
+        file.rewind().and_then(|()| file.set_len(0)).map_err(|error| unwritten(self.folder, self.size, error))
     }
 
     /// Takes what comes; all that is missing has come where there is no error.
@@ -116,6 +136,9 @@ impl<'p> Part<'p> {
         let mut buffer = vec![0; BUFFER];
         loop {
             exec::go_on()?;
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(words::failure(deed, "another blob failed").into());
+            }
             let count = match reader.read(&mut buffer) {
                 Ok(0) if self.at == self.size => return Ok(()),
                 Ok(0) => return Err(self.broken("it ended")),
@@ -133,25 +156,20 @@ impl<'p> Part<'p> {
                 let reason = format!("more comes than the {} bytes that its manifest says", self.size);
                 return Err(words::failure(deed, &reason).help("the registry or a proxy before it is broken").into());
             }
-            self.file.write_all(bytes).map_err(|error| unwritten(self.into, self.size, error))?;
+            self.file.write_all(bytes).map_err(|error| unwritten(self.folder, self.size, error))?;
             self.hasher.update(bytes);
             self.at += count as u64;
+            (self.told)(self.at);
         }
     }
 
     fn broken(&self, why: &str) -> Trouble {
         Trouble::Broken(format!("{why} after {} of {} bytes", self.at, self.size))
     }
-
-    fn keep(self, into: &Utf8Path) -> Result<()> {
-        let size = self.size;
-        self.file.persist(into).map(drop).map_err(|error| unwritten(into, size, error.error))
-    }
 }
 
 /// A file that cannot be written, and why.
-fn unwritten(path: &Utf8Path, size: u64, error: io::Error) -> Failure {
-    let folder = path.parent().unwrap_or(path);
+fn unwritten(folder: &Utf8Path, size: u64, error: io::Error) -> Failure {
     let size = bytesize::ByteSize(size);
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -159,7 +177,7 @@ fn unwritten(path: &Utf8Path, size: u64, error: io::Error) -> Failure {
                 .caused_by(error)
                 .help("make room there, then run it again; nothing of it was kept")
         }
-        _ => Failure::new(Kind::Engine, format!("a blob cannot be written to `{path}`")).caused_by(error),
+        _ => Failure::new(Kind::Engine, format!("a blob cannot be written to `{folder}`")).caused_by(error),
     }
 }
 
@@ -169,17 +187,17 @@ mod tests {
 
     #[test]
     fn a_full_disk_has_its_own_words() {
-        let report = unwritten("/a/b".into(), 5_000_000, io::ErrorKind::StorageFull.into()).report();
+        let report = unwritten("/a".into(), 5_000_000, io::ErrorKind::StorageFull.into()).report();
         assert!(report.contains("disk is full") && report.contains("`/a`") && report.contains("make room"), "{report}");
-        let other = unwritten("/a/b".into(), 1, io::ErrorKind::PermissionDenied.into());
-        assert_eq!(other.to_string(), "a blob cannot be written to `/a/b`");
+        let other = unwritten("/a".into(), 1, io::ErrorKind::PermissionDenied.into());
+        assert_eq!(other.to_string(), "a blob cannot be written to `/a`");
     }
 
     #[test]
     fn a_part_that_is_dropped_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let into = Utf8Path::from_path(folder.path()).unwrap().join("blob");
-        drop(Part::new(&into, 1).unwrap());
+        let into = Utf8Path::from_path(folder.path()).unwrap();
+        drop(Part::new(into, 1, &|_| {}, &AtomicBool::new(false)).unwrap());
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }

@@ -11,8 +11,10 @@
 mod authorities;
 mod challenge;
 mod credentials;
+mod each;
 mod fetch;
 mod host;
+mod logins;
 mod platform;
 mod push;
 mod reference;
@@ -31,9 +33,13 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+pub(crate) use each::each;
+pub use logins::{Login, logins};
+pub(crate) use platform::platform_name;
 pub use push::{Blob, Manifest, Outcome, Progress, Push, Pushed};
 pub use reference::Reference;
 pub use resolve::Resolved;
+pub(crate) use resolve::{Shelf, offline, resolve};
 pub use retry::Policy;
 
 use crate::exec;
@@ -71,6 +77,8 @@ pub struct Client {
     docker: DockerConfig,
     policy: Policy,
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
+    /// A repository that has it, by host and blob.
+    brought: Mutex<BTreeMap<(String, String), String>>,
     _watch: Watch,
 }
 
@@ -86,13 +94,15 @@ impl Client {
             docker: DockerConfig::read(&folder)?,
             policy: options.retry,
             hosts: Mutex::default(),
+            brought: Mutex::default(),
             _watch: Watch::start(wire.hang_up()),
             wire,
         })
     }
 }
 
-fn docker_folder() -> Option<Utf8PathBuf> {
+/// Where Docker keeps its configuration.
+pub(crate) fn docker_folder() -> Option<Utf8PathBuf> {
     let path = match std::env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty()) {
         Some(folder) => folder.into(),
         None => std::env::home_dir()?.join(".docker"),

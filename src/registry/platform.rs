@@ -1,8 +1,9 @@
 //! Which of an index's images runs on a platform.
 
-use oci_spec::image::{Descriptor, ImageIndex};
+use oci_spec::image::{Descriptor, ImageIndex, Platform};
 
 use crate::failure::{Failure, Kind, Result};
+use crate::platforms;
 
 /// `linux/arm64/v8` in its parts; the variant may be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,21 +83,24 @@ impl Wanted {
     }
 }
 
-/// The platforms of an index, for people.
-pub(super) fn listed(index: &ImageIndex) -> String {
+/// A platform as Docker writes it: `linux/arm/v7`.
+pub(crate) fn platform_name(platform: &Platform) -> String {
+    let variant = platform.variant().as_deref().unwrap_or_default();
+    platforms::written(&platform.os().to_string(), &platform.architecture().to_string(), variant)
+}
+
+/// The platforms of an index, sorted; what goes with an image is for none.
+pub(super) fn platforms(index: &ImageIndex) -> Vec<String> {
     let mut names: Vec<String> = index
         .manifests()
         .iter()
         .filter_map(|descriptor| descriptor.platform().as_ref())
         .filter(|platform| platform.os().to_string() != "unknown")
-        .map(|platform| {
-            let variant = platform.variant().as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
-            format!("{}/{}{variant}", platform.os(), platform.architecture())
-        })
+        .map(platform_name)
         .collect();
     names.sort();
     names.dedup();
-    names.join(", ")
+    names
 }
 
 #[cfg(test)]
@@ -149,6 +153,9 @@ mod tests {
         for text in ["", "linux", "linux/", "/amd64", "linux/arm/v7/x"] {
             assert_eq!(Wanted::read(text).unwrap_err().kind(), Kind::Usage, "{text}");
         }
-        assert_eq!(listed(&index(&["linux/arm/v7", "linux/amd64", "unknown/unknown"])), "linux/amd64, linux/arm/v7");
+        assert_eq!(
+            platforms(&index(&["linux/arm/v7", "linux/amd64", "unknown/unknown"])),
+            ["linux/amd64", "linux/arm/v7"]
+        );
     }
 }

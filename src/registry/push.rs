@@ -1,13 +1,12 @@
 //! An image goes to a registry: first its blobs, then its manifests, then its tags, so that nothing that can be pulled is incomplete.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
 use ureq::http::Method;
 
 use super::Client;
+use super::each::each;
 use super::host::Session;
 use super::reference::Reference;
 use super::resolve::{compare, known};
@@ -61,7 +60,7 @@ pub struct Manifest {
 pub struct Progress<'p> {
     /// The blob.
     pub digest: &'p str,
-    /// Bytes that the registry has; may go back where it lost some.
+    /// Bytes that are there; may go back where some were lost.
     pub done: u64,
     /// Bytes of all.
     pub total: u64,
@@ -86,10 +85,12 @@ pub enum Outcome {
 }
 
 impl Client {
-    /// Pushes to the repository of a reference. The reference's own tag is not set, but those of the manifests.
+    /// Pushes to the repository of a reference. The reference's own tag is not set, but those of the manifests. A blob that this
+    /// client brought to another repository of the registry is mounted from there.
     ///
     /// # Errors
-    /// [`Kind::Engine`](crate::failure::Kind::Engine): the registry does not take something, or a file is not what its digest says;
+    /// [`Kind::Engine`](crate::failure::Kind::Engine): the registry does not take something;
+    /// [`Kind::Verify`](crate::failure::Kind::Verify): a file is not what its digest says;
     /// [`Kind::Interrupted`](crate::failure::Kind::Interrupted). No tag was touched then, unless setting one of several failed.
     pub fn push(
         &self,
@@ -98,7 +99,8 @@ impl Client {
         on_progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<Pushed> {
         let mut seen = BTreeSet::new();
-        let blobs: Vec<&Blob> = push.blobs.iter().filter(|blob| seen.insert(blob.digest.as_str())).collect();
+        let once = push.blobs.iter().filter(|blob| seen.insert(blob.digest.as_str()));
+        let blobs: Vec<Blob> = once.map(|blob| self.found(reference, blob)).collect();
         let mut mounts: Vec<&str> = blobs.iter().filter_map(|blob| blob.mount_from.as_deref()).collect();
         mounts.sort_unstable();
         mounts.dedup();
@@ -113,7 +115,12 @@ impl Client {
                 &sha256_of(&manifest.bytes),
             )?;
         }
-        let outcomes = each(&blobs, |blob, stop| Upload::new(self, &session, blob, on_progress, stop)?.run())?;
+        let outcomes = each(&blobs, WORKERS, |blob, stop| {
+            let outcome = Upload::new(self, &session, blob, on_progress, stop)?.run()?;
+            let key = (reference.host().to_owned(), blob.digest.clone());
+            locked(&self.brought).entry(key).or_insert_with(|| reference.repository().to_owned());
+            Ok(outcome)
+        })?;
         for manifest in &push.manifests {
             let subject = self.put(&session, manifest, &manifest.digest)?;
             if !subject {
@@ -126,6 +133,13 @@ impl Client {
             self.put(&session, manifest, tag)?;
         }
         Ok(Pushed { blobs: blobs.iter().map(|blob| blob.digest.clone()).zip(outcomes).collect() })
+    }
+
+    /// The blob, and where it is already: what was just brought somewhere is there, which of a base is only likely.
+    fn found(&self, reference: &Reference, blob: &Blob) -> Blob {
+        let key = (reference.host().to_owned(), blob.digest.clone());
+        let brought = locked(&self.brought).get(&key).cloned();
+        Blob { mount_from: brought.or_else(|| blob.mount_from.clone()), ..blob.clone() }
     }
 
     /// Puts a manifest under a name; whether the registry keeps the list of what refers to its subject.
@@ -153,62 +167,5 @@ impl Client {
         let subject = answer.header("oci-subject").is_some();
         answer.finish();
         Ok(subject)
-    }
-}
-
-/// Does something with each, a few at the same time. The first failure stops the others, and is the one that is told.
-fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T, &AtomicBool) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let results: Mutex<Vec<(usize, R)>> = Mutex::default();
-    let failed = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS.min(items.len()) {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { return };
-                    match act(item, &stop) {
-                        Ok(result) => locked(&results).push((at, result)),
-                        Err(failure) => {
-                            stop.store(true, Ordering::Relaxed);
-                            locked(&failed).get_or_insert(failure);
-                        }
-                    }
-                }
-            });
-        }
-    });
-    if let Some(failure) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(failure);
-    }
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(at, _)| *at);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::failure::{Failure, Kind};
-
-    #[test]
-    fn results_keep_their_order() {
-        let items: Vec<u64> = (0..100).collect();
-        let doubled = each(&items, |item, _| Ok(item * 2)).unwrap();
-        assert_eq!(doubled, items.iter().map(|item| item * 2).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn the_first_failure_stops_what_has_not_begun() {
-        let items: Vec<u64> = (0..10_000).collect();
-        let begun = AtomicUsize::new(0);
-        let failure = each(&items, |item, _| {
-            begun.fetch_add(1, Ordering::Relaxed);
-            std::thread::yield_now();
-            if *item == 0 { Err(Failure::new(Kind::Engine, "first")) } else { Ok(()) }
-        })
-        .unwrap_err();
-        assert_eq!(failure.to_string(), "first");
-        assert!(begun.load(Ordering::Relaxed) < items.len());
     }
 }

@@ -62,6 +62,36 @@ impl Reference {
     }
 }
 
+/// Names as most of them are, without oci-spec's pattern, whose compilation takes 40 ms: as long as cargo looks at sources. None:
+/// it is not so plain a name, or none.
+fn plain(text: &str) -> Option<distribution::Reference> {
+    let word = |text: &str, between: &[char], extra: fn(char) -> bool| {
+        text.split(between).all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit() || extra(c)))
+    };
+    let (name, tag) = match text.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (text, "latest"),
+    };
+    let tag_fits = tag.len() <= 128
+        && tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
+    let (registry, path) = match name.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), rest),
+        _ => (None, name),
+    };
+    let host_fits = registry.is_none_or(|registry| {
+        let (host, port) = registry.split_once(':').unwrap_or((registry, "0"));
+        let port_fits = !port.is_empty() && port.chars().all(|c| c.is_ascii_digit());
+        port_fits && word(host, &['.', '-'], |c| c.is_ascii_alphabetic()) && !host.ends_with(HUB.0)
+    });
+    let path_fits = path.len() < 200 && word(path, &['/', '.', '_', '-'], |c| c.is_ascii_lowercase());
+    if !(tag_fits && host_fits && path_fits) {
+        return None;
+    }
+    let repository = if registry.is_some() || path.contains('/') { path.to_owned() } else { format!("library/{path}") };
+    Some(distribution::Reference::with_tag(registry.unwrap_or(HUB.0).to_owned(), repository, tag.to_owned()))
+}
+
 impl FromStr for Reference {
     type Err = Failure;
 
@@ -70,8 +100,10 @@ impl FromStr for Reference {
             Failure::new(Kind::Usage, format!("`{text}` is not the name of an image: {why}"))
                 .help("write it as REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST, in lower case")
         };
-        let reference: distribution::Reference =
-            text.parse().map_err(|error: distribution::ParseError| bad(error.to_string()))?;
+        let reference = match plain(text) {
+            Some(reference) => reference,
+            None => text.parse().map_err(|error: distribution::ParseError| bad(error.to_string()))?,
+        };
         // `A/b`: the first part may be a host, and is then taken for none.
         if reference.repository().bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(bad("a repository is in lower case".to_owned()));
@@ -125,6 +157,32 @@ mod tests {
         assert_eq!(parts(&both), ("gcr.io".into(), "x/y".into(), Some("tag".into()), Some(DIGEST.into())));
         assert_eq!(both.parse::<Reference>().unwrap().to_string(), both);
         assert_eq!(parts(&format!("a@{DIGEST}")).2, None, "no tag is made up beside a digest");
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+        #[test]
+        fn plain_names_are_what_they_are_to_others(text in "([a-zA-Z0-9.-]{1,9}(:[0-9]{0,4})?/)?[a-z0-9._/-]{0,12}(:[a-zA-Z0-9_.-]{0,5})?") {
+            if let Some(ours) = plain(&text) {
+                proptest::prop_assert_eq!(Ok(ours), text.parse::<distribution::Reference>());
+            }
+        }
+    }
+
+    #[test]
+    fn most_names_are_plain() {
+        for text in [
+            "api",
+            "api:latest",
+            "localhost:5000/shop/api:1.2",
+            "registry.example/team/my-api:v1_0",
+            "127.0.0.1:5000/a",
+        ] {
+            assert_eq!(Ok(plain(text).unwrap()), text.parse(), "{text}");
+        }
+        for text in ["", "a@sha256:0", "docker.io/a", "index.docker.io/a", "A", "a:ü", "a__b", "-/a", "a/", "a:"] {
+            assert_eq!(plain(text), None, "{text}");
+        }
     }
 
     #[test]

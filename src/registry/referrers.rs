@@ -1,16 +1,17 @@
 //! What refers to an image (signatures, bills of materials), listed under a tag where the registry keeps no such list itself
 //! (distribution specification 1.1, "Pushing Manifests with Subject").
 
-use oci_spec::image::Descriptor;
+use oci_spec::image::{Descriptor, ImageIndex};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Client;
 use super::host::Session;
 use super::push::Manifest;
-use super::resolve::{INDEX, known};
+use super::reference::Reference;
+use super::resolve::{INDEX, Whole, compare, known};
 use super::words;
-use crate::digest::sha256_of;
+use crate::digest::{sha256_digits, sha256_of};
 use crate::failure::Result;
 
 #[derive(Deserialize)]
@@ -42,6 +43,68 @@ impl Client {
         let digest = sha256_of(&list);
         let index = Manifest { media_type: INDEX.to_owned(), digest, bytes: list, tags: Vec::new() };
         self.put(session, &index, &tag).map(drop)
+    }
+}
+
+impl Client {
+    /// What the registry says refers to a manifest, of whatever kind: by its own list, else by the one under a tag.
+    ///
+    /// # Errors
+    /// [`Kind::Engine`](crate::failure::Kind::Engine): the registry does not answer, or not to us.
+    pub fn referrers(&self, reference: &Reference, digest: &str) -> Result<Vec<Descriptor>> {
+        let tag = format!("manifests/{}", digest.replace(':', "-"));
+        for path in [format!("referrers/{digest}"), tag] {
+            if let Some(whole) = self.maybe(reference, &path)? {
+                let list = ImageIndex::from_reader(whole.bytes.as_slice());
+                return Ok(list.map(|list| list.manifests().clone()).unwrap_or_default());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// A manifest by tag or digest, with its digest; none: there is no such one.
+    ///
+    /// # Errors
+    /// Likewise, and what comes is not what its digest says.
+    pub fn manifest(&self, reference: &Reference, name: &str) -> Result<Option<(String, Vec<u8>)>> {
+        let Some(whole) = self.maybe(reference, &format!("manifests/{name}"))? else { return Ok(None) };
+        let digest = sha256_of(&whole.bytes);
+        if sha256_digits(name).is_some() {
+            let session = self.session(reference, false, &[])?;
+            compare(&session.deed(format!("pull {name}"), false), "the manifest", name, &digest)?;
+        }
+        Ok(Some((digest, whole.bytes)))
+    }
+
+    /// A blob of a few MiB; none: it is not there.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn blob(&self, reference: &Reference, digest: &str) -> Result<Option<Vec<u8>>> {
+        let Some(whole) = self.maybe(reference, &format!("blobs/{digest}"))? else { return Ok(None) };
+        let session = self.session(reference, false, &[])?;
+        compare(
+            &session.deed(format!("pull {}", words::short(digest)), false),
+            "the blob",
+            digest,
+            &sha256_of(&whole.bytes),
+        )?;
+        Ok(Some(whole.bytes))
+    }
+
+    fn maybe(&self, reference: &Reference, path: &str) -> Result<Option<Whole>> {
+        let session = self.session(reference, false, &[])?;
+        let deed = session
+            .deed(format!("look for {}", path.rsplit_once('/').map_or(path, |(_, name)| words::short(name))), false);
+        match self.small(&session, &deed, path)? {
+            Ok(whole) => Ok(Some(whole)),
+            // Registries that do not know what is asked for say so in several ways.
+            Err(answer) if matches!(answer.status, 400 | 404 | 405) => {
+                answer.finish();
+                Ok(None)
+            }
+            Err(answer) => Err(session.refused(&deed, answer)),
+        }
     }
 }
 

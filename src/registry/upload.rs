@@ -292,8 +292,8 @@ impl<'u> Upload<'u> {
     }
 
     fn changed(&self) -> Failure {
-        let reason = format!("`{}` is not what its digest says", self.blob.path);
-        words::failure(&self.deed, &reason).help("something changed it after it was written: build again")
+        let reason = format!("could not {}: `{}` is not what its digest says", self.deed, self.blob.path);
+        Failure::new(Kind::Verify, reason).help("something changed it after it was written: build again")
     }
 
     fn unread(&self, error: io::Error) -> Failure {

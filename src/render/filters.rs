@@ -1,5 +1,7 @@
 //! Quoting: whatever a value holds, it stays inside its place.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// A word of a POSIX shell line inside a Dockerfile's `RUN`.
 pub(super) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
@@ -60,6 +62,73 @@ pub(super) fn json_string(value: &str) -> String {
     serde_json::Value::from(value).to_string().replace("${", "$${").replace("%{", "%%{")
 }
 
+/// A string of YAML in a workflow, on one line. Forges look for `${{` in strings of any kind, and have no other way to write it
+/// than as a value of their own.
+pub(super) fn yaml_string(value: &str) -> String {
+    const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if value.starts_with(|c: char| c.is_ascii_alphabetic())
+        && value.chars().all(plain)
+        && !WORDS.contains(&value.to_lowercase().as_str())
+    {
+        return value.to_owned();
+    }
+    // JSON's strings are YAML's, but for three characters that YAML takes for line ends.
+    let quoted = serde_json::Value::from(value.replace("${{", "${{ '${{' }}")).to_string();
+    quoted.replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+/// A path in a URL in a shell's double quotes.
+pub(super) fn url_path(path: &str) -> String {
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'/');
+    utf8_percent_encode(path, PLAIN).to_string()
+}
+
+/// A string literal of Rust's.
+pub(super) fn rust_string(value: &str) -> String {
+    format!("{value:?}")
+}
+
+/// A string of TOML's.
+pub(super) fn toml_string(value: &str) -> String {
+    toml_edit::Value::from(value).to_string()
+}
+
+/// A string of YAML in which compose puts nothing in.
+pub(super) fn compose_string(value: &str) -> String {
+    compose_with(value, None)
+}
+
+/// Likewise, with what compose puts in for `{password}`.
+pub(super) fn compose_with(value: &str, password: Option<&str>) -> String {
+    let parts: Vec<String> = value.split("{password}").map(|part| escaped(&part.replace('$', "$$"))).collect();
+    format!("\"{}\"", parts.join(password.unwrap_or("{password}")))
+}
+
+/// What stands between double quotes of YAML.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => escaped.extend(['\\', c]),
+            ' '..='~' => escaped.push(c),
+            // Line ends of all kinds, marks of the text's order, and what YAML does not take as it is.
+            _ if !c.is_alphanumeric() => escaped.push_str(&format!("\\U{:08x}", u32::from(c))),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A key of YAML: as it is where it can mean nothing else.
+pub(super) fn compose_key(key: &str) -> String {
+    const WORDS: &[&str] = &["false", "n", "no", "null", "off", "on", "true", "y", "yes"];
+    let plain = key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        && !WORDS.contains(&key.to_lowercase().as_str());
+    if plain { key.to_owned() } else { format!("\"{}\"", escaped(key)) }
+}
+
 /// A name that an image can have.
 pub fn tag(name: &str) -> String {
     let name: String = name
@@ -75,12 +144,45 @@ pub fn tag(name: &str) -> String {
 mod tests {
     use super::*;
 
+    fn read(document: &str) -> serde_json::Value {
+        serde_saphyr::from_str(document).unwrap()
+    }
+
+    proptest::proptest! {
+        /// A value is one string to a parser of YAML, and compose puts nothing into it.
+        #[test]
+        fn a_string_of_yaml_stays_one(value in "\\PC*|[\\x00-\\x7f\\u{80}-\\u{a0}\\u{2028}\\u{feff}\"\\\\$#:{}]{0,12}") {
+            let document = format!("a:\n  - {}\n  - last\n", compose_string(&value));
+            let list = &read(&document)["a"];
+            let read = list[0].as_str().unwrap();
+            proptest::prop_assert_eq!(read.replace("$$", ""), value.replace('$', ""));
+            proptest::prop_assert_eq!(read.matches('$').count(), 2 * value.matches('$').count());
+            proptest::prop_assert_eq!(list[1].as_str(), Some("last"));
+        }
+
+        #[test]
+        fn a_key_of_yaml_stays_one(key in "[a-zA-Z0-9._-]{1,8}|true|no|null|1\\.5|~|\\PC{1,6}|[\\x01-\\x7f]{1,4}") {
+            let document = format!("{}: x\n", compose_key(&key));
+            let document = read(&document);
+            proptest::prop_assert_eq!(document[key.as_str()].as_str(), Some("x"));
+        }
+    }
+
+    #[test]
+    fn compose_puts_in_the_password_alone() {
+        let value = compose_with("a:{password}@$HOME", Some("${PASSWORD:?set it}"));
+        assert_eq!(value, "\"a:${PASSWORD:?set it}@$$HOME\"");
+    }
+
     #[test]
     fn nothing_breaks_out() {
         assert_eq!(shell_word("a'; rm -rf /"), r"'a'\''; rm -rf /'");
         assert_eq!(shell_word("a\nUSER root"), "'aUSER root'");
         assert_eq!(dockerfile_value("a \"b\" $HOME \\ \n c"), r#""a \"b\" \$HOME \\  c""#);
         assert_eq!(json_string("${TAG}"), "\"$${TAG}\"");
+        assert_eq!(yaml_string("a\": b\n${{ github.token }}"), r#""a\": b\n${{ '${{' }} github.token }}""#);
+        assert_eq!(["main", "On", "1.0", "- a", ""].map(yaml_string), ["main", "\"On\"", "\"1.0\"", "\"- a\"", "\"\""]);
+        assert_eq!(url_path("a b/$(c)\""), "a%20b/%24%28c%29%22");
         assert_eq!(tag("My App"), "my-app");
         assert_eq!(comment("a\nUSER root"), "a USER root");
         assert_eq!(copy("a/b", "/c"), "a/b /c");

@@ -1,10 +1,15 @@
 //! Pure: a plan in, files out. Templates hold no policy: loops, and `if` on a field of the plan; undefined is an error.
 
+mod ci;
+mod compose;
 mod filters;
 mod peers;
+mod xtask;
 
 pub use filters::tag;
 pub use peers::{PEERS, Peer};
+pub use xtask::XtaskField;
+pub(crate) use xtask::{xtask_main, xtask_manifest, xtask_module};
 
 use std::collections::BTreeMap;
 
@@ -16,7 +21,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Kind, Result};
 use crate::image_paths::{CA_BUNDLE, INIT, ZONEINFO};
 use crate::plan::Plan;
-use crate::plan::model::{Because, CacheMount, IgnoreRule, Linkage, Rootfs, SecretKind};
+use crate::plan::model::{Because, Brings, CacheMount, IgnoreRule, Image, Linkage, SecretKind, TestRunner};
 
 /// A file for the user's tree, without the header that `emit` gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +35,21 @@ pub struct GeneratedFile {
 /// Every template, by its name under `templates/`.
 const TEMPLATES: &[(&str, &str)] = &[
     ("dockerfile/Dockerfile.j2", include_str!("../../templates/dockerfile/Dockerfile.j2")),
+    ("dockerfile/dev.sh", include_str!("../../templates/dockerfile/dev.sh")),
+    ("dockerfile/junit.awk", include_str!("../../templates/dockerfile/junit.awk")),
+    ("dockerfile/libraries.sh", include_str!("../../templates/dockerfile/libraries.sh")),
+    ("dockerfile/tests.sh", include_str!("../../templates/dockerfile/tests.sh")),
     ("dockerfile/target.sh", include_str!("../../templates/dockerfile/target.sh")),
     ("dockerignore.j2", include_str!("../../templates/dockerignore.j2")),
     ("docker-bake.hcl.j2", include_str!("../../templates/docker-bake.hcl.j2")),
+    ("compose.yaml.j2", include_str!("../../templates/compose.yaml.j2")),
     ("peers/cargo-chef.Dockerfile.j2", include_str!("../../templates/peers/cargo-chef.Dockerfile.j2")),
     ("peers/docker-init.Dockerfile.j2", include_str!("../../templates/peers/docker-init.Dockerfile.j2")),
     ("peers/naive.Dockerfile.j2", include_str!("../../templates/peers/naive.Dockerfile.j2")),
     ("peers/packages.j2", include_str!("../../templates/peers/packages.j2")),
+    ("xtask/Cargo.toml.j2", include_str!("../../templates/xtask/Cargo.toml.j2")),
+    ("xtask/src/docker.rs.j2", include_str!("../../templates/xtask/src/docker.rs.j2")),
+    ("xtask/src/main.rs", include_str!("../../templates/xtask/src/main.rs")),
 ];
 
 #[derive(Serialize)]
@@ -50,6 +63,25 @@ struct Section<'a> {
 /// # Errors
 /// [`Kind::Internal`]: a template and the plan do not fit, which the tests rule out.
 pub fn render(plan: &Plan) -> Result<Vec<GeneratedFile>> {
+    let mut files = build_files(plan)?;
+    files.extend(compose_files(plan)?);
+    files.extend(ci::workflows(plan)?);
+    Ok(files)
+}
+
+/// Those of them that compose reads.
+///
+/// # Errors
+/// As [`render`].
+pub fn compose_files(plan: &Plan) -> Result<Vec<GeneratedFile>> {
+    compose::files(plan, &environment()?)
+}
+
+/// Those of them that images are built from: Dockerfile, ignore file and bake file.
+///
+/// # Errors
+/// As [`render`].
+pub fn build_files(plan: &Plan) -> Result<Vec<GeneratedFile>> {
     let environment = environment()?;
     let values = values(plan);
     let file = |template: &str, path: &str| -> Result<GeneratedFile> {
@@ -73,8 +105,13 @@ fn environment() -> Result<Environment<'static>> {
     environment.add_filter("sh", filters::shell_word);
     environment.add_filter("quote", filters::dockerfile_value);
     environment.add_filter("json", filters::json_string);
+    environment.add_filter("rust", filters::rust_string);
+    environment.add_filter("toml", filters::toml_string);
     environment.add_filter("comment", filters::comment);
     environment.add_filter("copy", filters::copy);
+    environment.add_filter("yaml", filters::compose_string);
+    environment.add_filter("yaml_with", filters::compose_with);
+    environment.add_filter("yaml_key", filters::compose_key);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).map_err(internal)?;
     }
@@ -105,9 +142,13 @@ fn values(plan: &Plan) -> minijinja::Value {
     context! {
         root => plan.context.root(),
         plan => template_plan(plan),
-        default_profile => plan.profile("prod").map_or("release", |profile| &profile.cargo),
+        default_profile => cargo_profile(plan, "prod"),
+        dev_profile => cargo_profile(plan, "dev"),
+        test_profile => cargo_profile(plan, "test"),
+        dev_commands => Serde(dev_commands(plan)),
         env => Serde(env),
         rootfs_packages => Serde(rootfs_packages(plan)),
+        wants_init => plan.images.iter().any(|image| image.rootfs.init.is_some()),
         extra_ca => Serde(extra_ca.clone()),
         extra_ca_index => Serde(extra_ca_index),
         mounts => mounts(plan),
@@ -119,20 +160,76 @@ fn values(plan: &Plan) -> minijinja::Value {
     }
 }
 
+/// Cargo's profile of one that is always there; they are called alike but for `prod`'s.
+fn cargo_profile<'a>(plan: &'a Plan, name: &'a str) -> &'a str {
+    plan.profile(name).map_or(name, |profile| &profile.cargo)
+}
+
+#[derive(Serialize)]
+struct Compiles<'a> {
+    verb: &'static str,
+    args: &'a [String],
+}
+
+/// What compiles the programs of the stage `dev`: each by itself, as it is run, because features are joined by what is built at once.
+fn dev_commands(plan: &Plan) -> Vec<Compiles<'_>> {
+    plan.dev.programs.iter().map(|program| Compiles { verb: "build", args: &program.cargo_args }).collect()
+}
+
 /// The plan as templates see it: keys with `_`, and words for people beside names for machines.
 fn template_plan(plan: &Plan) -> minijinja::Value {
     let mut value = snake_case(serde_json::to_value(plan).unwrap_or_default());
     for (group, json) in plan.groups.iter().zip(value["groups"].as_array_mut().into_iter().flatten()) {
         json["linkage_title"] = match group.linkage {
             Linkage::StaticMusl => "Linked statically, with musl".into(),
+            Linkage::StaticGnu => "Linked statically, with glibc".into(),
             Linkage::DynamicGnu => "Linked with glibc and the system's libraries".into(),
         };
         json["target_mount"] = cache_mount(&group.target_cache).into();
     }
+    for (at, json) in value["groups"].as_array_mut().into_iter().flatten().enumerate() {
+        // The base is the workspace's, and so alike for all images of a group.
+        let image = plan.images.iter().find(|image| image.group == at);
+        let brings = image.and_then(|image| image.brings.as_ref());
+        json["base"] = image.map(|image| image.base.as_str()).into();
+        json["brought"] = brings.map(|brings| expression(&brings.libraries)).unwrap_or_default().into();
+        json["place"] = brings.map_or_else(|| "$library".to_owned(), place).into();
+    }
+    json_of_tests(plan, &mut value["test"]);
     for (image, json) in plan.images.iter().zip(value["images"].as_array_mut().into_iter().flatten()) {
         json["tag"] = filters::tag(&image.name).into();
+        json["adds"] = serde_json::json!({
+            "passwd": image.adds_passwd(),
+            "home": image.adds_home(),
+            "ca": image.adds_ca(),
+            "zoneinfo": image.adds_zoneinfo(),
+        });
     }
     minijinja::Value::from(Serde(&value))
+}
+
+/// Names of libraries as an expression of grep's.
+fn expression(names: &[String]) -> String {
+    let names = names.iter().map(|name| name.replace('.', r"\.").replace('+', r"\+").replace('*', "[^/]*"));
+    names.collect::<Vec<_>>().join("|")
+}
+
+/// Where the shell puts a library in an image. What is a link in the base must be none in what is copied over it.
+fn place(brings: &Brings) -> String {
+    match &brings.libraries_at {
+        Some(folder) => format!(r#"{folder}/$(basename "$library")"#),
+        None if brings.merged_usr => r#"$(realpath "$(dirname "$library")")/$(basename "$library")"#.to_owned(),
+        None => "$library".to_owned(),
+    }
+}
+
+fn json_of_tests(plan: &Plan, json: &mut serde_json::Value) {
+    json["target_mount"] = cache_mount(&plan.test.target_cache).into();
+    json["results_mount"] = cache_mount(&plan.test.results).into();
+    json["runner_title"] = match plan.test.runner {
+        TestRunner::Cargo => "cargo test".into(),
+        TestRunner::Nextest => "cargo nextest".into(),
+    };
 }
 
 /// Keys with `_`, and reasons without what changes from day to day.
@@ -176,9 +273,8 @@ fn mounts(plan: &Plan) -> String {
 
 /// Packages of the distribution that files of the images' own layers come from.
 fn rootfs_packages(plan: &Plan) -> Vec<&'static str> {
-    let any = |wanted: fn(&Rootfs) -> bool| plan.images.iter().any(|image| wanted(&image.rootfs));
-    let packages = [("catatonit", any(|own| own.init.is_some())), ("tzdata", any(|own| own.zoneinfo.is_some()))];
-    packages.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
+    let zoneinfo = plan.images.iter().any(Image::adds_zoneinfo);
+    zoneinfo.then_some("tzdata").into_iter().collect()
 }
 
 /// git's sections for hosts whose credential is a secret: cargo's own git reads a URL without its port.
@@ -227,6 +323,8 @@ mod tests {
         let mut known: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
         // The page of a trial's report has an environment of its own, which escapes for HTML.
         known.push(crate::trial::report::TEMPLATE);
+        // Workflows have one with marks of its own.
+        known.extend(ci::TEMPLATES.iter().map(|(name, _)| *name).chain([ci::ACTIONS.0]));
         known.sort_unstable();
         assert_eq!(files, known);
     }

@@ -32,7 +32,7 @@ pub(super) fn loaded(setup: &Setup<'_>) -> Vec<String> {
 /// It cannot be built, or not put where it belongs.
 pub(super) fn prepare(setup: &Setup<'_>, tree: &Tree, result: &[String]) -> Result<()> {
     let suffix = &setup.plan.groups[setup.image.group].suffix;
-    let dockerfile = crate::render::render(setup.plan)?.swap_remove(0);
+    let dockerfile = crate::render::build_files(setup.plan)?.swap_remove(0);
     let path = setup.scratch.join("floor.Dockerfile");
     fs_err::write(&path, dockerfile.contents)
         .map_err(|error| Failure::new(Kind::Emit, "the folder for builds cannot be written").caused_by(error))?;

@@ -7,25 +7,20 @@ use guppy::graph::PackageGraph;
 
 use super::Query;
 use crate::exec::Command;
-use crate::failure::{Failure, Kind, Result};
-
-/// Every target that an image can be built for: the graph is resolved for all of them at once, and for no other, so that
-/// crates for other systems need not be downloaded.
-const PLATFORMS: &[&str] = &[
-    "x86_64-unknown-linux-musl",
-    "x86_64-unknown-linux-gnu",
-    "aarch64-unknown-linux-musl",
-    "aarch64-unknown-linux-gnu",
-];
+use crate::failure::{Failure, Kind, NO_WORKSPACE, Result};
+use crate::platforms;
 
 /// What cargo says where there is no lock file.
 const NO_LOCK_FILE: &str = "cannot create the lock file";
+
+/// What cargo says where a program that it starts is not there.
+const NO_WRAPPER: &str = "could not execute process";
 
 /// What cargo says, the message that we give for it, and what helps.
 const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "could not find `Cargo.toml`",
-        "this is not a Cargo workspace: no Cargo.toml here or above",
+        NO_WORKSPACE,
         "run it in a Cargo workspace, or name one with `--manifest-path PATH`",
     ),
     ("does not exist", "there is no manifest at that path", "`--manifest-path` takes the path of a Cargo.toml"),
@@ -58,8 +53,12 @@ const REFUSALS: &[(&str, &str, &str)] = &[
 ];
 
 pub(super) fn read(query: &Query) -> Result<PackageGraph> {
-    let command = command(query);
+    let mut command = command(query);
     let mut output = command.output()?;
+    if !output.status.success() && output.stderr.contains(NO_WRAPPER) {
+        command = without_wrapper(command);
+        output = command.output()?;
+    }
     if query.generate_lockfile && !output.status.success() && output.stderr.contains(NO_LOCK_FILE) {
         generate_lockfile(query)?;
         output = command.output()?;
@@ -77,7 +76,7 @@ pub(super) fn read(query: &Query) -> Result<PackageGraph> {
 
 /// Cargo writes it, as it does in every build of the user's.
 fn generate_lockfile(query: &Query) -> Result<()> {
-    let mut command = cargo("make the lock file").args(["generate-lockfile", "--color", "never"]);
+    let mut command = Command::cargo("make the lock file").args(["generate-lockfile", "--color", "never"]);
     if let Some(path) = &query.manifest_path {
         command = command.arg("--manifest-path").arg(path.as_str());
     }
@@ -88,18 +87,19 @@ fn generate_lockfile(query: &Query) -> Result<()> {
     if output.status.success() { Ok(()) } else { Err(refusal(&output.stderr, query)) }
 }
 
-/// `cargo` is the one that called us, where one did.
-fn cargo(why: &str) -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), why)
-}
-
 fn command(query: &Query) -> Command {
-    let mut command =
-        cargo("read the workspace").args(["metadata", "--format-version", "1", "--locked", "--color", "never"]);
-    // Nothing is compiled, so a compiler's wrapper need not be on this machine.
-    command = command.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
-    for platform in PLATFORMS {
-        command = command.args(["--filter-platform", platform]);
+    let mut command = Command::cargo("read the workspace").args([
+        "metadata",
+        "--format-version",
+        "1",
+        "--locked",
+        "--color",
+        "never",
+    ]);
+    // Targets that every image can be built for: the graph is resolved for all of them at once, and for no other, so that
+    // crates for other systems need not be downloaded.
+    for triples in platforms::all().unwrap_or_default().iter().filter(|one| one.always).map(|one| &one.rust) {
+        command = command.args(["--filter-platform", &triples.musl, "--filter-platform", &triples.gnu]);
     }
     if let Some(path) = &query.manifest_path {
         command = command.arg("--manifest-path").arg(path.as_str());
@@ -108,6 +108,12 @@ fn command(query: &Query) -> Command {
         command = command.arg("--offline");
     }
     command.args(query.features.flags())
+}
+
+/// Nothing is compiled, so a compiler's wrapper need not be on this machine. Not from the first: cargo forgets what it knows of the
+/// compiler where its wrapper changes, and asks it five times.
+fn without_wrapper(command: Command) -> Command {
+    command.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "")
 }
 
 fn refusal(stderr: &str, query: &Query) -> Failure {

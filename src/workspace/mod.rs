@@ -4,7 +4,9 @@
 mod addresses;
 mod bill;
 mod cargo_config;
+mod fixtures;
 mod graph;
+mod lock;
 mod metadata;
 mod origins;
 mod ports;
@@ -22,15 +24,17 @@ pub use addresses::public_address;
 pub use bill::{Bill, BillEdge, BillPackage, BillSource, EdgeKind, PackageOrigin};
 pub use cargo_config::{CargoConfig, Link};
 pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
+pub use lock::update as update_lock;
 pub use origins::Origin;
 pub use ports::PortFact;
 pub use profiles::CargoProfile;
-pub use repository::{branch, revision};
+pub use repository::{Commit, branch, commit, last_change, revision};
 pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};
-pub use toolchain::ToolchainFile;
+pub use toolchain::{ToolchainFile, read as toolchain_file};
 
 use crate::failure::Result;
+use crate::pins::Lock;
 
 /// Which features are on, as cargo's own flags say it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,6 +99,8 @@ pub struct Workspace {
     pub origins: Vec<Origin>,
     /// Registries that only this user's own configuration names; read where a package comes from one.
     pub home_registries: BTreeMap<String, String>,
+    /// What `dockerize.lock` pins images to, where there is one.
+    pub pins: Option<Lock>,
     graph: guppy::graph::PackageGraph,
 }
 
@@ -119,6 +125,8 @@ pub struct Member {
     pub private: bool,
     /// Its binaries.
     pub binaries: Vec<Binary>,
+    /// Whether it has a library whose documentation cargo tests.
+    pub doctests: bool,
     /// The names of its features.
     pub features: Vec<String>,
     /// Those that `default` turns on, directly or through others.
@@ -179,6 +187,7 @@ impl Workspace {
             // Not the folder's name: another clone lies in another folder, and its files must be the same.
             name: name.unwrap_or_else(|| "workspace".to_owned()),
             toolchain: toolchain::read(&root)?,
+            pins: Lock::read(&root)?,
             profiles: profiles::read(&manifest),
             target_dir: graph.workspace().target_directory().to_owned(),
             cargo_config: cargo_config::read(&root, repository.as_deref().unwrap_or(&root)),
@@ -262,6 +271,11 @@ impl Workspace {
     }
 }
 
+/// The folder that a file lies in; of a bare name it is the current one.
+pub fn folder_of(file: &Utf8Path) -> &Utf8Path {
+    file.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."))
+}
+
 /// The way from one absolute folder to a path, with `..` where it has to climb.
 pub fn relative(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
     let mut base = from;
@@ -293,7 +307,9 @@ fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
             _ => None,
         })
         .collect();
+    let library = package.build_target(&guppy::graph::BuildTargetId::Library);
     Ok(Member {
+        doctests: library.is_some_and(|library| library.doctest_by_default()),
         name: package.name().to_owned(),
         version: package.version().to_string(),
         manifest: read(package.manifest_path())?,

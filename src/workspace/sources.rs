@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
+use super::fixtures;
 use super::ports::{self, PortFact};
 
 /// Larger files are generated, and would take longer than they tell.
@@ -20,6 +21,9 @@ const INCLUDES: &[&str] = &["include_str", "include_bytes", "include"];
 const EMBEDS: &[&str] =
     &["include_dir", "migrate", "embed_migrations", "i18n", "static_loader", "include_str", "include_bytes", "include"];
 
+/// Names of what waits for signals: tokio's, async-std's and signal-hook's, the C library's, the crate ctrlc's.
+const SIGNALS: &[&str] = &["SIGTERM", "SignalKind", "Signals", "ctrl_c", "set_handler"];
+
 /// What one package's sources name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceFacts {
@@ -28,8 +32,15 @@ pub struct SourceFacts {
     pub inputs: Vec<Input>,
     /// String literals of the program (not of tests, nor of the build script) that could be paths.
     pub literals: Vec<Literal>,
+    /// The same of tests.
+    pub test_literals: Vec<Literal>,
+    /// Files that tests read: those in folders for them (`tests`, `fixtures`, `testdata`) that a literal of a test names, or a
+    /// folder of theirs.
+    pub fixtures: Vec<Input>,
     /// Macros that are called, by name, each with the file and the line of its first call.
     pub macros: BTreeMap<String, (Utf8PathBuf, usize)>,
+    /// Names by which the program waits for signals (`SignalKind`, `ctrl_c`), each with the file and the line of its first use.
+    pub signals: BTreeMap<String, (Utf8PathBuf, usize)>,
     /// Ports that the program names, each with its file.
     pub ports: Vec<(PortFact, Utf8PathBuf)>,
     /// `.proto` files that import the messages which protoc itself brings (`google/protobuf/…`).
@@ -94,6 +105,8 @@ pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
     facts.inputs.sort();
     facts.inputs.dedup();
     facts.literals.sort();
+    facts.test_literals.sort();
+    facts.fixtures = fixtures::find(package, &facts.test_literals);
     facts
 }
 
@@ -125,6 +138,7 @@ impl File<'_> {
             for (i, tree) in trees.iter().enumerate() {
                 match tree {
                     TokenTree::Literal(literal) => self.literal(literal, test),
+                    TokenTree::Ident(name) if self.program && !test => self.signal(name),
                     TokenTree::Group(group) => {
                         let name = macro_name(&trees[..i]);
                         let embeds =
@@ -152,6 +166,13 @@ impl File<'_> {
         }
     }
 
+    fn signal(&mut self, name: &proc_macro2::Ident) {
+        if let Some(known) = SIGNALS.iter().find(|known| name == *known) {
+            let place = || (self.path.to_owned(), name.span().start().line);
+            self.facts.signals.entry((*known).to_owned()).or_insert_with(place);
+        }
+    }
+
     fn literal(&mut self, literal: &proc_macro2::Literal, test: bool) {
         let Some(value) = string_value(literal) else { return };
         for prefix in ["cargo:rerun-if-changed=", "cargo::rerun-if-changed="] {
@@ -172,9 +193,12 @@ impl File<'_> {
             && known.len() < 200
             && known.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
             && known.chars().any(|c| c.is_ascii_alphabetic());
-        if self.program && !test && path_like {
-            let value = known.to_owned();
-            self.facts.literals.push(Literal { value, file: self.path.to_owned(), line: literal.span().start().line });
+        if path_like {
+            let found =
+                Literal { value: known.to_owned(), file: self.path.to_owned(), line: literal.span().start().line };
+            let of_program = self.program && !test;
+            let list = if of_program { &mut self.facts.literals } else { &mut self.facts.test_literals };
+            list.push(found);
         }
     }
 

@@ -34,7 +34,10 @@ struct Section {
 }
 
 /// rustup's order: the file without an ending wins. A file above the root counts as well, as it does for rustup.
-pub(super) fn read(root: &Utf8Path) -> Result<Option<ToolchainFile>> {
+///
+/// # Errors
+/// [`Kind::Workspace`] with the place: it is no toolchain file, or names an impossible channel.
+pub fn read(root: &Utf8Path) -> Result<Option<ToolchainFile>> {
     for dir in root.ancestors() {
         for name in ["rust-toolchain", "rust-toolchain.toml"] {
             let path = dir.join(name);

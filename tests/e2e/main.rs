@@ -5,18 +5,30 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod bases;
 mod cache;
 mod caching;
+mod chores;
+mod compose;
+mod doctor;
+mod embedded;
 mod example;
 mod git_https;
+mod inspecting;
 mod measuring;
+mod pins;
+mod platforms;
 mod private;
 mod rebuilds;
+mod reproducible;
 mod shapes;
+mod shipped;
+mod stages;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
 mod tool;
+mod workflow;
 mod world;
 
 use libtest_mimic::{Arguments, Trial};
@@ -38,8 +50,36 @@ fn main() {
         ("caching: manifests, features and profiles", caching::manifests),
         ("caching: dependencies", caching::dependencies),
         ("caching: dependencies in a registry", caching::registry),
+        ("compose: it takes the files of every shape", compose::config),
+        ("compose: passwords", compose::passwords),
+        ("compose: the example's services run as in production", compose::example),
+        ("compose: a program waits for its database and speaks to it", compose::database),
+        ("compose: an edited source runs, with a database of its own", compose::edited),
+        ("embedded: alike, whoever builds", embedded::alike),
+        ("embedded: programs of this machine's cargo run in Docker", embedded::programs),
+        ("embedded: two clones write the same bytes", embedded::reproducible),
+        ("embedded: skopeo, umoci and runc take what is written", embedded::judges),
+        ("embedded: without docker there are layouts", embedded::without_docker),
+        ("embedded: on a base, to a registry", shipped::based),
+        ("bases: each of the table's, by both engines", bases::each),
+        ("embedded: two architectures", shipped::platforms),
+        ("pins: what is pinned is what is built on", pins::built_on),
+        ("platforms: the example for two at once", platforms::example),
+        ("platforms: libraries of another processor", platforms::libraries),
+        ("platforms: C and bindings for another processor", platforms::native),
+        ("reproducible: a build time is found out, and without it the bytes are the same", reproducible::build_time),
+        ("reproducible: the example's members, in two folders", reproducible::example),
+        ("xtask: build, check, measure and push, with the tool and without", chores::docker),
+        ("doctor: this engine can build, and its own words are told", doctor::healthy),
+        ("inspect: every fault of a hand-made image", inspecting::faults),
+        ("inspect: what a build pushes goes with the image", inspecting::pushed),
         ("measure: a day's edits, and nothing of it stays", measuring::trial),
         ("the tests' profile fails with the tests' own words", rebuilds::tests_profile),
+        ("stages: tests with cargo", stages::cargo_test),
+        ("stages: tests with nextest", stages::nextest),
+        ("stages: tests with docker alone", stages::plain_docker),
+        ("stages: a program that is edited while it runs", stages::dev),
+        ("stages: a profile of the user's", stages::profile_of_the_users),
         ("a step that fails is explained", world::failing_step),
         ("glibc and musl side by side", world::glibc_and_musl),
         ("a path dependency above the root", world::path_dependency),
@@ -57,6 +97,7 @@ fn main() {
         ("a registry that wants a token", private::registry),
         ("a git server over SSH", private::git_over_ssh),
         ("a git server over HTTPS that wants a password", git_https::git_over_https),
+        ("ci: the steps of a GitHub workflow do what they say", workflow::steps),
         ("ripgrep", world::ripgrep),
         ("miniserve", world::miniserve),
     ];

@@ -85,7 +85,7 @@ pub fn tests_profile() {
     assert_eq!(passed.code, Some(0), "{}", passed.stderr);
     let failed = with("2 < 1");
     assert_eq!(failed.code, Some(6), "{}", failed.stderr);
-    for said in ["so much for that", "test result: FAILED", "a test fails in the container"] {
+    for said in ["so much for that", "1 of 1 test failed: truth", "outside of the container"] {
         assert!(failed.stderr.contains(said), "{said} is missing:\n{}", failed.stderr);
     }
 }

@@ -27,8 +27,14 @@ fn good(name: &str, done: Done) -> Done {
 
 /// `cargo dockerize …` in a folder.
 pub fn dockerize(folder: &Utf8Path, args: &[&str]) -> Done {
+    dockerize_with(folder, &[], args)
+}
+
+/// `cargo dockerize …` in a folder, with these variables as well.
+pub fn dockerize_with(folder: &Utf8Path, env: &[(&str, &str)], args: &[&str]) -> Done {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-dockerize"));
-    run(command.arg("dockerize").args(args).current_dir(folder).env_remove("CARGO_TARGET_DIR").env("CI", "true"))
+    command.arg("dockerize").args(args).current_dir(folder).env_remove("CARGO_TARGET_DIR").env("CI", "true");
+    run(command.envs(env.iter().copied()))
 }
 
 /// `init`, with the frontend that this engine can have: the lab has none but the engine's own.
@@ -60,6 +66,24 @@ pub fn build(folder: &Utf8Path, args: &[&str]) -> Report {
     serde_json::from_str(&done.stdout).unwrap()
 }
 
+/// `cargo dockerize build` in a container of this image, in which the folder lies at this place. What cargo unpacks is kept.
+pub fn dockerize_inside(folder: &Utf8Path, image: &str, place: &str, args: &[&str]) {
+    let tool = format!("{}:/usr/local/bin/cargo-dockerize:ro", env!("CARGO_BIN_EXE_cargo-dockerize"));
+    let folder = format!("{folder}:{place}");
+    let packages = "dockerize-e2e-cargo:/home/builder/cargo/registry";
+    // Not the folder that the Dockerfile's stages have: it must not matter.
+    let target = format!("CARGO_TARGET_DIR={place}/target");
+    let env = ["--env", "CI=true", "--env", "CARGO_HOME=/home/builder/cargo", "--env", &target];
+    let volumes = ["--volume", &tool, "--volume", &folder, "--volume", packages, "--workdir", place];
+    let run = ["run", "--rm", "--network", "host"];
+    docker(&[&run[..], &env, &volumes, &[image, "cargo", "dockerize", "build"], args].concat());
+}
+
+/// Whether a program can be called.
+pub fn is_there(name: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
+}
+
 /// Docker, which must succeed; its output.
 pub fn docker(args: &[&str]) -> String {
     good(&format!("docker {}", args.join(" ")), run(Command::new("docker").args(args))).stdout
@@ -82,6 +106,48 @@ pub fn home(folder: &Utf8Path) -> Vec<String> {
         format!("{name}={own}")
     };
     vec![format!("HOME={folder}"), kept("CARGO_HOME", ".cargo"), kept("RUSTUP_HOME", ".rustup")]
+}
+
+/// Where programs are looked for; gone at the end of the test.
+pub struct Home {
+    pub path: String,
+    pub cargo: std::path::PathBuf,
+    _links: tempfile::TempDir,
+}
+
+impl Home {
+    /// All that this machine has, but for one program. Somebody may have installed it, and cargo looks for its commands in
+    /// `PATH` and in its own home.
+    pub fn without(program: &str) -> Self {
+        let real = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap()));
+        let links = tempfile::tempdir().unwrap();
+        let cargo = links.path().join("cargo");
+        link_all(Path::new(&real), &cargo, "bin");
+        link_all(&Path::new(&real).join("bin"), &cargo.join("bin"), program);
+        let path = std::env::var_os("PATH").unwrap();
+        let kept = std::env::split_paths(&path).enumerate().map(|(nth, bin)| {
+            if !bin.join(program).exists() {
+                return bin;
+            }
+            let kept = links.path().join(nth.to_string());
+            link_all(&bin, &kept, program);
+            kept
+        });
+        let path = std::env::join_paths([cargo.join("bin")].into_iter().chain(kept)).unwrap();
+        Self { path: path.into_string().unwrap(), cargo, _links: links }
+    }
+}
+
+/// Links to what a folder holds, but for one entry.
+fn link_all(from: &Path, to: &Path, but: &str) {
+    fs_err::create_dir_all(to).unwrap();
+    for entry in from.read_dir().into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let link = to.join(&name);
+        if name != but && !link.exists() {
+            std::os::unix::fs::symlink(entry.path(), link).unwrap();
+        }
+    }
 }
 
 /// Runs an image as a careful operator does: read-only, without any capability.
@@ -117,8 +183,24 @@ impl Container {
             }
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
+        panic!("nothing answers on port {port}; the container said:\n{}", self.log());
+    }
+
+    /// Waits until a page says this; what is compiled first takes its time.
+    pub fn until(&self, port: u16, path: &str, body: &str) {
+        for _ in 0..3000 {
+            if get(port, path).is_some_and(|page| page.1 == body) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{path} never says {body}; the container said:\n{}", self.log());
+    }
+
+    /// What it has printed.
+    pub fn log(&self) -> String {
         let log = run(Command::new("docker").args(["logs", &self.0]));
-        panic!("nothing answers on port {port}; the container said:\n{}{}", log.stdout, log.stderr);
+        log.stdout + &log.stderr
     }
 }
 
@@ -143,7 +225,8 @@ impl Drop for Volume {
     }
 }
 
-fn get(port: u16, path: &str) -> Option<(u16, String)> {
+/// A page, where something answers.
+pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;

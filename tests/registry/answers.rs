@@ -15,6 +15,8 @@ pub fn answer(request: &Request, body: Vec<u8>, state: &mut State, base: &str, w
     let (kind, name) = rest.split_once('/').unwrap();
     match (kind, name.strip_prefix("uploads/")) {
         ("manifests", _) => manifest(request, body, state, repository, name),
+        ("referrers", _) if state.referrers => referrers(state, &repository, name),
+        ("referrers", _) => Answer::error(404, "NOT_FOUND"),
         (_, Some(id)) => upload(request, &body, state, base, repository, id),
         _ => blob(request, state, repository, name, whole),
     }
@@ -83,9 +85,26 @@ fn manifest(request: &Request, body: Vec<u8>, state: &mut State, repository: Str
     match state.manifests.get(&key) {
         None => Answer::error(404, "MANIFEST_UNKNOWN"),
         Some((media_type, bytes)) => {
-            Answer { status: 200, body: bytes.clone(), ..Answer::default() }.with("Content-Type", media_type)
+            let answer = Answer { status: 200, body: bytes.clone(), ..Answer::default() };
+            answer.with("Content-Type", media_type).with("Docker-Content-Digest", digest(bytes))
         }
     }
+}
+
+/// What refers to a manifest.
+fn referrers(state: &State, repository: &str, subject: &str) -> Answer {
+    let all = state.manifests.iter().filter(|((one, name), _)| one == repository && name.starts_with("sha256:"));
+    let referring = all.filter_map(|((_, digest), (media_type, bytes))| {
+        let read: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        (read["subject"]["digest"] == subject).then(|| {
+            serde_json::json!({"mediaType": media_type, "digest": digest, "size": bytes.len(),
+                "artifactType": read["artifactType"], "annotations": read["annotations"]})
+        })
+    });
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    let list = serde_json::json!({"schemaVersion": 2, "mediaType": media_type,
+        "manifests": referring.collect::<Vec<_>>()});
+    Answer { status: 200, body: list.to_string().into_bytes(), ..Answer::default() }.with("Content-Type", media_type)
 }
 
 fn blob(request: &Request, state: &State, repository: String, name: &str, whole: bool) -> Answer {

@@ -276,29 +276,8 @@ fn an_interrupt_ends_a_request_that_hangs_and_leaves_nothing() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_told_and_nothing_is_left() {
-    const FOLDER: &str = "REGISTRY_TEST_SMALL";
-    if !inner() {
-        let script = "mount -t tmpfs -o size=64k tmpfs \"$0\" && exec \"$@\"";
-        let unshare = |folder: &str| {
-            let mut command = std::process::Command::new("unshare");
-            command.args(["-rm", "sh", "-c", script, folder]);
-            command
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().to_str().unwrap();
-        if !unshare(path).arg("true").output().is_ok_and(|output| output.status.success()) {
-            eprintln!("no small file system can be made here: a full disk is not tried");
-            return;
-        }
-        let program = std::env::current_exe().unwrap();
-        let test = "pull::a_full_disk_is_told_and_nothing_is_left";
-        let mut command = unshare(path);
-        command.arg(program).args([test, "--exact"]).env("REGISTRY_TEST_INNER", "1").env(FOLDER, path);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        return;
-    }
-    let small = camino::Utf8PathBuf::from(std::env::var(FOLDER).unwrap());
+    use super::support::on_a_small_disk;
+    let Some(small) = on_a_small_disk("pull::a_full_disk_is_told_and_nothing_is_left", "64k") else { return };
     let (server, place) = (Server::start(), Place::new());
     let (client, reference, resolved) = one(&server, &place);
     let failure = client.fetch(&reference, &resolved.layers[0], &small.join("layer")).unwrap_err();

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use cargo_dockerize::oci::pull;
 use cargo_dockerize::registry::{Outcome, Push};
 
+use super::publish;
 use super::server::digest;
 use super::support::{NEVER, Place, Proxy, noise, reference};
 
@@ -98,4 +100,33 @@ fn what_refers_to_an_image_can_be_found() {
     let report =
         place.client().resolve(&reference(&name, &format!("{repository}:{tag}")), "linux/s390x").unwrap_err().report();
     assert!(report.contains("linux/s390x"), "{report}");
+}
+
+#[test]
+fn a_base_comes_and_a_bundle_goes_where_connections_are_cut() {
+    let Some((name, seed)) = registry("a base that comes and a bundle that goes") else { return };
+    let (place, below, own) = (Place::new(), noise(LARGE, seed), noise(LARGE, seed + 1));
+    let base = format!("registry-test/f{seed}");
+    outcomes(&place, &name, &base, &place.image(&[&below], "1"));
+
+    let (proxy, store, client) = (Proxy::before(&name), publish::store(&place), place.client());
+    proxy.down.store(9_000_000, Ordering::SeqCst);
+    let reference = format!("{}/{base}:1", proxy.name);
+    let found = pull(&client, &store, &reference, "linux/amd64", &|_| {}).unwrap();
+    assert_eq!(proxy.cuts.load(Ordering::SeqCst), 1);
+    assert_eq!(fs_err::read(store.blob(&digest(&below)).unwrap()).unwrap(), below);
+    let again = pull(&place.client(), &store, &reference, "linux/amd64", &|_| panic!("nothing comes")).unwrap();
+    assert_eq!(again, found);
+
+    let bundle = publish::single(&store, Some(&found), &own);
+    proxy.up.store(7_000_000, Ordering::SeqCst);
+    let names = ["g", "h"].map(|one| format!("{}/registry-test/{one}{seed}:1", proxy.name));
+    let done = publish::push(&client, &store, &bundle, &names).unwrap();
+    assert_eq!(proxy.cuts.load(Ordering::SeqCst), 2);
+    let outcomes = [(&below, 0), (&own, 0), (&below, 1), (&own, 1)].map(|(one, at)| publish::outcome(&done[at], one));
+    assert!(matches!(outcomes[1], Outcome::Uploaded(sent) if sent >= LARGE as u64), "{outcomes:?}");
+    assert_eq!((outcomes[0], outcomes[2], outcomes[3]), (Outcome::Mounted, Outcome::Mounted, Outcome::Mounted));
+    assert_eq!(done[1].sent(), 0);
+    let done = publish::push(&place.client(), &store, &bundle, &names).unwrap();
+    assert!(done.iter().flat_map(|one| &one.blobs).all(|(_, outcome)| *outcome == Outcome::There));
 }

@@ -385,6 +385,6 @@ fn gate(request: &Request, state: &State, base: &str) -> Option<Answer> {
 /// `/v2/REPOSITORY/REST`.
 pub fn split(path: &str) -> Option<(String, String)> {
     let path = path.strip_prefix("/v2/")?;
-    let at = ["/blobs/", "/manifests/"].iter().find_map(|part| path.find(part))?;
+    let at = ["/blobs/", "/manifests/", "/referrers/"].iter().find_map(|part| path.find(part))?;
     Some((path[..at].to_owned(), path[at + 1..].to_owned()))
 }

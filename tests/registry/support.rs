@@ -125,6 +125,34 @@ pub fn inner() -> bool {
     std::env::var_os("REGISTRY_TEST_INNER").is_some()
 }
 
+/// Runs one test of this program again where there is a small file system, and gives it to that one. None: this is the outer one,
+/// or none can be made here.
+#[cfg(target_os = "linux")]
+pub fn on_a_small_disk(test: &str, size: &str) -> Option<Utf8PathBuf> {
+    const FOLDER: &str = "REGISTRY_TEST_SMALL";
+    if inner() {
+        return Some(std::env::var(FOLDER).unwrap().into());
+    }
+    let script = format!("mount -t tmpfs -o size={size} tmpfs \"$0\" && exec \"$@\"");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["-rm", "sh", "-c", &script, path]);
+        command
+    };
+    if !unshare().arg("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("no small file system can be made here: a full disk is not tried");
+        return None;
+    }
+    let program = std::env::current_exe().unwrap();
+    let mut command = unshare();
+    command.arg(program).args([test, "--exact"]).env("REGISTRY_TEST_INNER", "1").env(FOLDER, path);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    None
+}
+
 /// A proxy before a real registry that cuts connections.
 pub struct Proxy {
     pub name: String,

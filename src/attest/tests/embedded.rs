@@ -5,7 +5,7 @@ use std::io::Write;
 use super::*;
 
 /// An ELF file with nothing but the section that cargo-auditable writes.
-fn binary(section: &str, list: &[u8]) -> Vec<u8> {
+pub(super) fn binary(section: &str, list: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all(list).unwrap();
     let packed = packed.finish().unwrap();

@@ -14,7 +14,7 @@ use crate::cli::Caching as Arguments;
 use crate::ui::Shell;
 
 /// BuildKit's build argument that sets cache mounts apart.
-const NAMESPACE: &str = "BUILDKIT_CACHE_MOUNT_NS";
+pub const NAMESPACE: &str = "BUILDKIT_CACHE_MOUNT_NS";
 
 /// The cache of one build.
 pub struct Caching {
@@ -159,8 +159,10 @@ pub fn look_up(
     repository: &str,
     kin: &Kin<'_>,
 ) -> Result<Vec<Dependencies>> {
+    let own = engine::platform(engine, kin.builder);
+    let builder = own.as_deref().unwrap_or_default().to_owned();
     let platforms = match kin.platforms {
-        [] => vec![engine::platform(engine, kin.builder)?],
+        [] => vec![own?],
         platforms => platforms.to_vec(),
     };
     let features = subject.session.flags.features(&subject.session.settings);
@@ -172,6 +174,7 @@ pub fn look_up(
             group,
             profile: subject.profile,
             platforms: &platforms,
+            builder: &builder,
             namespace: kin.namespace,
             base: None,
         };

@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_dockerize::emit::{self, Change, Own, State};
 use cargo_dockerize::failure::{Failure, Kind, Result};
+use cargo_dockerize::pins::FILE;
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::render;
 
@@ -19,6 +20,9 @@ pub struct Files {
     pub ours: bool,
 }
 
+/// What they are called in a folder of ours.
+const NAMES: [&str; 3] = ["Dockerfile", "Dockerfile.dockerignore", "docker-bake.hcl"];
+
 pub fn files(
     session: &Session,
     plan: &Plan,
@@ -27,15 +31,23 @@ pub fn files(
     shell: Shell,
 ) -> Result<Files> {
     let root = &session.workspace.root;
-    let changes = emit::compare(root, &render::render(plan)?)?;
+    let changes = emit::compare(root, &render::build_files(plan)?)?;
     let is = |state: State| changes.iter().filter(move |change| change.state == state);
     // Ours are there when the Dockerfile and the bake file are; an ignore file may have been taken out on purpose.
     let set_up = changes.iter().all(|change| !matches!(change.state, State::Absent | State::Foreign));
     let in_tree = Files { bake: root.join(&plan.files.bake), dockerfile: None, ours: true };
     if set_up && session.flags.features.is_none() {
-        if let Some(edited) = is(State::Edited).next() {
+        if let Some(edited) = is(State::Edited).find(|change| !change.is_bumped()) {
             shell.warn(format!("`{}` has been edited by hand, and is built as it is", edited.path));
             return Ok(Files { ours: false, ..in_tree });
+        }
+        if let Some(bumped) = is(State::Edited).next() {
+            // All else is as the plan has it, or will be when they are adopted.
+            shell.warn(format!(
+                "`{}` has other digests than {FILE}, and is built as it is: `cargo dockerize pin --adopt` takes them",
+                bumped.path
+            ));
+            return Ok(in_tree);
         }
         if is(State::Stale).next().is_some() {
             if common.locked {
@@ -59,7 +71,7 @@ pub fn files(
     }
     let ours: Vec<Change> = changes
         .into_iter()
-        .zip(["Dockerfile", "Dockerfile.dockerignore", "docker-bake.hcl"])
+        .zip(NAMES)
         .map(|(change, name)| Change { path: name.into(), state: State::Stale, ..change })
         .collect();
     emit::apply(&folder, &ours, Own::Respect)?;

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_dockerize::engine::{self, Request, Target};
 use cargo_dockerize::failure::{Failure, Kind, Result};
+use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::Image;
+use cargo_dockerize::platforms::{self, Platform};
 use cargo_dockerize::{render, workspace};
 
-use super::Subject;
 use super::files::Files;
-use crate::cli::{Build, Running};
+use super::{Subject, reproducible, tests};
+use crate::cli::{Build, ProvenanceArg, Running};
 use crate::ui::Shell;
 
 pub fn request(
@@ -20,22 +22,56 @@ pub fn request(
     shell: Shell,
 ) -> Result<Request> {
     let Subject { profile, images, .. } = subject;
-    if args.tag.iter().any(|tag| tag.contains(['/', ':'])) && images.len() != 1 {
-        return Err(Failure::new(Kind::Usage, "a whole name is for one image, and several would be built")
-            .help("choose one with `--bin NAME`, or pass a tag alone; `--prefix` names the registry"));
+    whole_name_for_one(args, images.len())?;
+    let (mut request, mut like) = bare(subject, &args.running, (files, scratch), shell)?;
+    let several = images.len() > 1;
+    let epoch = args.reproducible.reproducible.then(|| reproducible::epoch(&request.root)).transpose()?;
+    let outputs = |image: &Image| {
+        let outputs = output(image, args, (&request.scratch, several));
+        let archive = reproducible::archive(&request.scratch, &image.stage);
+        epoch.map_or(outputs.clone(), |epoch| reproducible::outputs(outputs, epoch, &archive))
+    };
+    if let Some(epoch) = epoch
+        && let Some(time) = reproducible::assets(subject, epoch)?
+    {
+        like.args.insert(reproducible::ASSETS.to_owned(), time.to_string());
     }
-    let (mut request, like) = bare(subject, &args.running, (files, scratch), shell)?;
     let target = |image: &Image| Target {
         tags: tags(image, args),
-        output: output(image, args, &request.scratch),
+        attest: attest(args),
+        output: outputs(image),
         ..like.clone()
     };
     request.targets = if profile.runs_tests {
-        BTreeMap::from([("test".to_owned(), Target { labels: BTreeMap::new(), ..like })])
+        tests::targets(files, &request.scratch, like)
     } else {
         images.iter().map(|image| (image.stage.clone(), target(image))).collect()
     };
     Ok(request)
+}
+
+/// A whole name cannot be several images'.
+pub fn whole_name_for_one(args: &Build, images: usize) -> Result<()> {
+    if images == 1 || args.tag.iter().all(|tag| !tag.contains(['/', ':'])) {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Usage, "a whole name is for one image, and several would be built")
+        .help("choose one with `--bin NAME`, or pass a tag alone; `--prefix` names the registry"))
+}
+
+/// Our Dockerfile has stages for the platforms of the plan, and an engine's words about one that is missing would tell nobody.
+fn has_stages(plan: &Plan, name: &str) -> Result<()> {
+    let platform = platforms::named(name);
+    let own = |platform: &Platform| {
+        plan.groups.iter().flat_map(|group| &group.targets).any(|target| target.platform() == platform.name())
+    };
+    match platform {
+        Some(platform) if own(platform) => Ok(()),
+        Some(_) => Err(Failure::new(Kind::Usage, format!("the Dockerfile has no stages for {name}"))
+            .help(format!("`platforms = [\"{name}\"]` in [workspace.metadata.dockerize] adds them"))),
+        None => Err(Failure::new(Kind::Usage, format!("the platform {name} is not one that images are made for"))
+            .help(format!("there are {}", platforms::names()))),
+    }
 }
 
 /// A request without targets, and what all of them have in common: nothing comes of them yet.
@@ -46,6 +82,9 @@ pub fn bare(
     shell: Shell,
 ) -> Result<(Request, Target)> {
     let Subject { session, plan, profile, .. } = subject;
+    if files.ours {
+        args.platform.iter().try_for_each(|name| has_stages(plan, name))?;
+    }
     let revision = workspace::revision(&session.workspace.root)?;
     let mut arguments = BTreeMap::from([("CARGO_PROFILE".to_owned(), profile.cargo.clone())]);
     if plan.git.revision.is_some() {
@@ -87,7 +126,8 @@ pub fn bare(
     Ok((Request { root, file, scratch, targets, reads, writes, builder, secret_env: provided.env }, like))
 }
 
-fn tags(image: &Image, args: &Build) -> Vec<String> {
+/// The names of an image.
+pub fn tags(image: &Image, args: &Build) -> Vec<String> {
     let name = render::tag(&image.name);
     let whole = |tag: &String| {
         if tag.contains(['/', ':']) { tag.clone() } else { format!("{}{name}:{tag}", args.prefix) }
@@ -99,10 +139,48 @@ fn tags(image: &Image, args: &Build) -> Vec<String> {
     }
 }
 
-fn output(image: &Image, args: &Build, scratch: &Utf8Path) -> Vec<String> {
+fn output(image: &Image, args: &Build, (scratch, several): (&Utf8Path, bool)) -> Vec<String> {
     let chosen = match &args.destination {
         _ if args.destination.push => "type=image,push=true".to_owned(),
         destination => destination.output.clone().unwrap_or_else(|| "type=docker".to_owned()),
     };
-    vec![chosen, format!("type=oci,tar=false,dest={}", Request::layout(scratch, &image.stage))]
+    // A layout's tags are those of one image, as without Docker.
+    let chosen = if several && is_folder(&chosen) { in_folder_of_its_own(&chosen, &image.stage) } else { chosen };
+    let layout = Request::layout(scratch, &image.stage);
+    // buildx refuses a second folder, and takes a folder and an archive.
+    let own = if is_folder(&chosen) {
+        format!("type=oci,dest={}", Request::archive(&layout))
+    } else {
+        format!("type=oci,tar=false,dest={layout}")
+    };
+    vec![chosen, own]
+}
+
+/// How an image was made goes to the registry with it. The engine's own account names the build's arguments and the ids of secrets,
+/// and never a secret's value.
+fn attest(args: &Build) -> Vec<String> {
+    let mode = match args.documents.told() {
+        // The engine's account has the times of its steps.
+        _ if args.reproducible.reproducible => None,
+        ProvenanceArg::None => None,
+        ProvenanceArg::Max => Some("max"),
+        ProvenanceArg::Min => Some("min"),
+    };
+    match mode {
+        None => vec!["type=provenance,disabled=true".to_owned()],
+        Some(mode) if args.destination.push => vec![format!("type=provenance,mode={mode}")],
+        Some(_) => Vec::new(),
+    }
+}
+
+/// The same output, in the folder of this image.
+fn in_folder_of_its_own(output: &str, stage: &str) -> String {
+    let part = |part: &str| if part.starts_with("dest=") { format!("{part}/{stage}") } else { part.to_owned() };
+    output.split(',').map(part).collect::<Vec<_>>().join(",")
+}
+
+/// Whether an output is an OCI layout as a folder.
+fn is_folder(output: &str) -> bool {
+    let says = |what: &str| output.split(',').any(|part| part == what);
+    says("type=oci") && says("tar=false")
 }

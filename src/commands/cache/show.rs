@@ -8,7 +8,7 @@ use cargo_dockerize::cache::mounts::{Account, Mount, Serves, Sum};
 use cargo_dockerize::cache::remote::{Entry, Listing, What};
 use cargo_dockerize::engine::usage::Usage;
 use cargo_dockerize::engine::{self, Engine};
-use cargo_dockerize::failure::{Failure, Kind, Result, printable};
+use cargo_dockerize::failure::{Result, printable};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ pub fn run(args: &Show, common: &Common, shell: Shell) -> Result<()> {
     let mounts = account(Usage::new(&engine, builder), &plan, args.place.namespace.as_deref())?;
     let mut stages: Vec<&str> = images.iter().map(|image| image.stage.as_str()).collect();
     if profile.runs_tests {
-        stages = vec!["test"];
+        stages = vec!["test-results"];
     }
     let mut remote = Listing::layers(&engine, builder, &cache, &stages)?;
     let mut complete = None;
@@ -62,14 +62,10 @@ pub fn run(args: &Show, common: &Common, shell: Shell) -> Result<()> {
         shell.warn(format!("the registry does not answer: {}", printable(said)));
     }
     let shown = Shown { schema: SCHEMA, builder, profile: &profile.name, mounts, remote, complete };
-    match args.format {
-        Format::Text => ui::print(&describe(&shown, shell.verbose)),
-        Format::Json => {
-            let json = serde_json::to_string_pretty(&shown)
-                .map_err(|error| Failure::new(Kind::Internal, "the account cannot be shown").caused_by(error))?;
-            ui::print(&(json + "\n"))
-        }
-    }
+    ui::print(&match args.format {
+        Format::Text => describe(&shown, shell.verbose),
+        Format::Json => ui::json(&shown)?,
+    })
 }
 
 /// Adds what a registry has compiled; whether it is all.

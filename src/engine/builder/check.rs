@@ -143,7 +143,11 @@ pub fn check(engine: &Engine, builder: Builder, platforms: &[String]) -> Result<
     judge(builder, classic, engine.buildx.to_string(), platforms)
 }
 
-fn judge(builder: Builder, classic: bool, buildx: String, platforms: &[String]) -> Result<Check> {
+/// Likewise, where the store and the version are known already.
+///
+/// # Errors
+/// [`Kind::Internal`]: the table cannot be read.
+pub fn judge(builder: Builder, classic: bool, buildx: String, platforms: &[String]) -> Result<Check> {
     let table: Table = toml::from_str(include_str!("capabilities.toml"))
         .map_err(|error| Failure::new(Kind::Internal, "the table of capabilities cannot be read").caused_by(error))?;
     let builder = builder.gathered();

@@ -5,6 +5,6 @@ mod create;
 mod drivers;
 mod nodes;
 
-pub use check::{Answer, Capability, Check, check};
+pub use check::{Answer, Capability, Check, check, judge};
 pub use create::{Creation, Node, Request, create};
-pub use nodes::{Builder, BuilderNode, find};
+pub use nodes::{Builder, BuilderNode, all, find};

@@ -1,6 +1,7 @@
 //! A builder as buildx describes it: `docker buildx ls --format json`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,9 @@ pub struct Builder {
     pub name: String,
     /// docker, docker-container, remote, kubernetes, or nothing where the engine does not answer.
     pub driver: String,
+    /// Whether buildx takes it where none is named.
     #[serde(default)]
-    current: bool,
+    pub current: bool,
     /// Its nodes.
     #[serde(default)]
     pub nodes: Vec<BuilderNode>,
@@ -112,20 +114,7 @@ impl Builder {
 /// # Errors
 /// [`Kind::Usage`]: there is none of this name. [`Kind::Engine`]: buildx does not say.
 pub fn find(engine: &Engine, name: Option<&str>) -> Result<Builder> {
-    let command =
-        Command::new(&engine.docker, "see which builders are there").args(["buildx", "ls", "--format", "json"]);
-    let output = command.output()?;
-    if !output.status.success() {
-        return Err(Failure::new(Kind::Engine, "buildx does not say which builders there are")
-            .detail(output.stderr)
-            .detail(command.shell_line()));
-    }
-    let mut builders = Vec::new();
-    for line in output.stdout.lines().filter(|line| line.starts_with('{')) {
-        builders.push(serde_json::from_str::<Builder>(line).map_err(|error| {
-            Failure::new(Kind::Engine, "what buildx says of its builders cannot be read").detail(line).caused_by(error)
-        })?);
-    }
+    let builders = all(engine, None)?;
     let names: Vec<String> = builders.iter().map(|builder| builder.name.clone()).collect();
     let wanted = |builder: &Builder| name.map_or(builder.current, |name| builder.name == name);
     builders.into_iter().find(wanted).ok_or_else(|| match name {
@@ -139,4 +128,27 @@ pub fn find(engine: &Engine, name: Option<&str>) -> Result<Builder> {
             }
         }
     })
+}
+
+/// All builders. An answer is waited for no longer than this.
+///
+/// # Errors
+/// [`Kind::Engine`]: buildx does not say.
+pub fn all(engine: &Engine, limit: Option<Duration>) -> Result<Vec<Builder>> {
+    let command =
+        Command::new(&engine.docker, "see which builders are there").args(["buildx", "ls", "--format", "json"]);
+    let command = command.within(limit);
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(Failure::new(Kind::Engine, "buildx does not say which builders there are")
+            .detail(output.stderr)
+            .detail(command.shell_line()));
+    }
+    let mut builders = Vec::new();
+    for line in output.stdout.lines().filter(|line| line.starts_with('{')) {
+        builders.push(serde_json::from_str::<Builder>(line).map_err(|error| {
+            Failure::new(Kind::Engine, "what buildx says of its builders cannot be read").detail(line).caused_by(error)
+        })?);
+    }
+    Ok(builders)
 }

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Because, Package};
+use crate::bases;
+use crate::image_paths::CA_BUNDLE;
 
 /// One binary's image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +27,8 @@ pub struct Image {
     pub base: String,
     /// Why that base.
     pub because: Vec<Because>,
+    /// What it brings, so that it is not copied over it; none: there is nothing under ours.
+    pub brings: Option<Brings>,
     /// Where the binary lies in the image: the entrypoint.
     pub binary: String,
     /// The numeric user and group.
@@ -51,7 +55,33 @@ pub struct Image {
     pub layers: Vec<String>,
 }
 
-/// What the first layer holds besides `/etc/passwd`, `/etc/group` and `/tmp`, which are always there.
+/// What the image under ours has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Brings {
+    /// Its short name in the table of bases.
+    pub name: Option<String>,
+    /// Its bundle of certificate authorities, where that is enough.
+    pub ca_bundle: Option<String>,
+    /// Its time zones.
+    pub zoneinfo: Option<String>,
+    /// Whether its passwd has the image's user. Another passwd than the base's own is never put there.
+    pub user: bool,
+    /// Shared libraries that the program finds in it, as the loader calls them; `*` is anything. Empty: the program brings all.
+    pub libraries: Vec<String>,
+    /// Where other shared libraries go; none: where they are in the builder.
+    pub libraries_at: Option<String>,
+    /// Whether `/lib` and its kin are links into `/usr`, so that nothing can be copied over them.
+    pub merged_usr: bool,
+    /// Its shell; none: it has none, or nobody knows.
+    pub shell: Option<String>,
+    /// Its package manager; none: it has none, or nobody knows.
+    pub package_manager: Option<String>,
+    /// What it is known not to have, and is looked for: `shell`, `package-manager`, `setuid`.
+    pub lacks: Vec<String>,
+}
+
+/// What the first layer holds besides `/tmp`, and `/etc/passwd` and `/etc/group` where the base has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Rootfs {
@@ -67,6 +97,47 @@ pub struct Rootfs {
     pub writable: Vec<Writable>,
     /// Packages whose shared libraries are opened by name at run time.
     pub packages: Vec<Package>,
+}
+
+impl Image {
+    /// The bundle of authorities that the program reads, where it reads one.
+    pub fn ca_bundle(&self) -> Option<&str> {
+        let brought = self.brings.as_ref().and_then(|brings| brings.ca_bundle.as_deref());
+        self.rootfs.ca_certificates.as_ref().map(|_| brought.unwrap_or(CA_BUNDLE))
+    }
+
+    /// Whether a bundle of authorities is put into the first layer.
+    pub fn adds_ca(&self) -> bool {
+        self.rootfs.ca_certificates.is_some() && self.brings.as_ref().is_none_or(|brings| brings.ca_bundle.is_none())
+    }
+
+    /// Whether the time zones are put into the first layer.
+    pub fn adds_zoneinfo(&self) -> bool {
+        self.rootfs.zoneinfo.is_some() && self.brings.as_ref().is_none_or(|brings| brings.zoneinfo.is_none())
+    }
+
+    /// Whether the user's home is put into the first layer.
+    pub fn adds_home(&self) -> bool {
+        self.brings.as_ref().is_none_or(|brings| !brings.user)
+    }
+
+    /// Whether a layer of [`layers`](Self::layers) may hold files, and not folders alone.
+    pub fn fills(&self, layer: &str) -> bool {
+        let files = [self.adds_passwd(), self.adds_ca(), self.adds_zoneinfo(), self.rootfs.init.is_some()];
+        layer != "base" || files.contains(&true)
+    }
+
+    /// Whether the first layer has a passwd.
+    pub fn adds_passwd(&self) -> bool {
+        self.brings.is_none()
+    }
+}
+
+impl Brings {
+    /// Whether the program finds this library in the base.
+    pub fn library(&self, name: &str) -> bool {
+        self.libraries.iter().any(|pattern| bases::like(pattern, name))
+    }
 }
 
 /// A folder that the user owns in the image.

@@ -32,12 +32,19 @@ const FILES: [(&str, &str); 8] = [
     ("usr/sbin/dockerd", "bin/dockerd"),
 ];
 
+/// Compose, which came later than the engine: a lab that is there already gets it all the same.
+const COMPOSE: (&str, &str) =
+    ("usr/libexec/docker/cli-plugins/docker-compose", "docker-config/cli-plugins/docker-compose");
+
 /// Installs what the machine lacks, and unpacks the engine into the lab.
 pub fn install(lab: &Lab) -> Result<()> {
     let sh = admin()?;
     require(lab, &sh, &TOOLS)?;
     if !fs::exists(lab.path("bin/dockerd"))? {
-        step("unpacking Docker, buildx and a registry", || engine(lab, &sh))?;
+        step("unpacking Docker, buildx and a registry", || take(lab, &sh, &ENGINE, &FILES))?;
+    }
+    if !fs::exists(lab.path(COMPOSE.1))? {
+        step("unpacking compose", || take(lab, &sh, &["docker-compose"], &[COMPOSE]))?;
     }
     Ok(())
 }
@@ -50,6 +57,11 @@ pub fn browser(lab: &Lab) -> Result<()> {
         return Ok(());
     }
     require(lab, &sh, &["chromium"])
+}
+
+/// Installs programs that read what others write, and run it: the tests ask them what they think of our images.
+pub fn judges(lab: &Lab) -> Result<()> {
+    require(lab, &admin()?, &["qemu-user-static", "skopeo", "umoci"])
 }
 
 fn require(lab: &Lab, sh: &Shell, packages: &[&str]) -> Result<()> {
@@ -67,14 +79,15 @@ fn require(lab: &Lab, sh: &Shell, packages: &[&str]) -> Result<()> {
     })
 }
 
-fn engine(lab: &Lab, sh: &Shell) -> Result<()> {
+/// Unpacks packages, and takes these files of theirs to their places in the lab.
+fn take(lab: &Lab, sh: &Shell, packages: &[&str], files: &[(&str, &str)]) -> Result<()> {
     let root = lab.path("engine.part");
     sh.remove_path(&root)?;
-    unpack(lab, &ENGINE, &root)?;
+    unpack(lab, packages, &root)?;
     for folder in ["bin", "docker-config/cli-plugins"] {
         sh.create_dir(lab.path(folder))?;
     }
-    for (from, to) in FILES {
+    for (from, to) in files {
         sh.copy_file(format!("{root}/{from}"), lab.path(&format!("{to}.part")))?;
         fs::rename(lab.path(&format!("{to}.part")), lab.path(to))?;
     }

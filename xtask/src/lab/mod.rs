@@ -101,6 +101,11 @@ impl Engine {
         self.lab.as_ref().map_or(Ok(()), apt::browser)
     }
 
+    /// Makes sure that there are programs to read and run images with, where the lab is allowed to install things.
+    pub fn judges(&self) -> Result<()> {
+        self.lab.as_ref().map_or(Ok(()), apt::judges)
+    }
+
     fn describe(&self) -> String {
         let of =
             self.lab.as_ref().map_or("the machine's own".to_owned(), |lab| format!("the lab's, at {}", lab.host()));

@@ -1,6 +1,7 @@
 //! The root folders of the images.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
@@ -13,25 +14,45 @@ use super::{Lab, apt};
 /// within its containers.
 pub const AUTHORITIES: &str = "/usr/local/share/ca-certificates";
 
-const MUSL_STD: &str = include_str!("musl-std.sh");
+const STANDARD_LIBRARIES: &str = include_str!("standard-libraries.sh");
+
+/// Processors that programs are compiled for, as Rust and Debian name them.
+const PROCESSORS: [(&str, &str); 2] = [("x86_64", "amd64"), ("aarch64", "arm64")];
 
 /// The root of `debian:trixie-slim`: as there, without certificates.
 pub fn debian(lab: &Lab) -> Result<String> {
     made(lab, "debian", |sh, root| step("bootstrapping Debian", || bootstrap(lab, sh, root, &[])))
 }
 
-/// The root of `rust:…-slim-trixie`: what that one adds to Debian, and Debian's own Rust with two targets.
+/// The root of `rust:…-slim-trixie`: what that one adds to Debian, and Debian's own Rust with targets for each processor.
 pub fn rust(lab: &Lab) -> Result<String> {
-    made(lab, "rust", |sh, root| {
-        step("bootstrapping Debian with Rust", || {
-            bootstrap(lab, sh, root, &["ca-certificates", "gcc", "libc6-dev", "rustc", "cargo"])?;
-            for file in sh.read_dir(AUTHORITIES).unwrap_or_default() {
-                sh.copy_file(file, format!("{root}{AUTHORITIES}"))?;
-            }
-            logged(lab, "authorities", cmd!(sh, "chroot {root} update-ca-certificates"))
-        })?;
-        step("building the standard library for musl", || inside(lab, sh, root, "musl-std", MUSL_STD))
-    })
+    // One that has its own processor's targets alone.
+    let earlier = lab.path("roots/rust");
+    let made = made(lab, "rust-targets", |sh, root| {
+        if fs::exists(&earlier)? {
+            logged(lab, "copy", cmd!(sh, "cp --archive {earlier}/. {root}"))?;
+        } else {
+            step("bootstrapping Debian with Rust", || with_rust(lab, sh, root))?;
+        }
+        let lacks =
+            |processor: &str| !Path::new(&format!("{root}/usr/lib/rustlib/{processor}-unknown-linux-musl")).exists();
+        let missing = PROCESSORS.iter().filter(|(processor, _)| lacks(processor));
+        let missing: Vec<String> = missing.map(|(processor, debian)| format!("{processor}:{debian}")).collect();
+        step("building standard libraries for other targets", || {
+            inside(lab, sh, root, "standard-libraries", STANDARD_LIBRARIES, &missing)
+        })
+    });
+    // Its copy serves; or Debian has gone on to another version, and the next `up` makes one from nothing.
+    admin()?.remove_path(earlier)?;
+    made
+}
+
+fn with_rust(lab: &Lab, sh: &Shell, root: &str) -> Result<()> {
+    bootstrap(lab, sh, root, &["ca-certificates", "gcc", "libc6-dev", "rustc", "cargo"])?;
+    for file in sh.read_dir(AUTHORITIES).unwrap_or_default() {
+        sh.copy_file(file, format!("{root}{AUTHORITIES}"))?;
+    }
+    logged(lab, "authorities", cmd!(sh, "chroot {root} update-ca-certificates"))
 }
 
 /// The version of the Rust in there.
@@ -85,7 +106,7 @@ fn bootstrap(lab: &Lab, sh: &Shell, root: &str, packages: &[&str]) -> Result<()>
 }
 
 /// Runs a script inside a root, with the kernel's files and this machine's resolver, and nothing of its environment.
-fn inside(lab: &Lab, sh: &Shell, root: &str, name: &str, script: &str) -> Result<()> {
+fn inside(lab: &Lab, sh: &Shell, root: &str, name: &str, script: &str, words: &[String]) -> Result<()> {
     let (copy, resolver) = (format!("{root}/tmp/{name}.sh"), format!("{root}/etc/resolv.conf"));
     sh.write_file(&copy, script)?;
     sh.copy_file("/etc/resolv.conf", &resolver)?;
@@ -93,7 +114,7 @@ fn inside(lab: &Lab, sh: &Shell, root: &str, name: &str, script: &str) -> Result
     let environment = ["HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
     let command = cmd!(
         sh,
-        "unshare {namespaces...} --mount-proc={root}/proc chroot {root} env -i {environment...} bash /tmp/{name}.sh"
+        "unshare {namespaces...} --mount-proc={root}/proc chroot {root} env -i {environment...} bash /tmp/{name}.sh {words...}"
     );
     logged(lab, name, command)?;
     sh.remove_path(copy)?;

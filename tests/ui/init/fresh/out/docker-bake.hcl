@@ -46,12 +46,21 @@ target "web" {
 target "test" {
   inherits = ["_workspace"]
   target   = "test"
+  args     = { CARGO_PROFILE = "test" }
   output   = ["type=cacheonly"]
+}
+
+# Their results as JUnit, where all of them pass.
+target "test-results" {
+  inherits = ["test"]
+  target   = "test-results"
+  output   = ["type=local,dest=target/dockerize/test"]
 }
 
 # To work in.
 target "dev" {
   inherits = ["_workspace"]
   target   = "dev"
+  args     = { CARGO_PROFILE = "dev" }
   tags     = ["${PREFIX}tool:dev"]
 }

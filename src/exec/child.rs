@@ -1,0 +1,85 @@
+//! A child process that runs.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Child;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::{POLL, Stream, interrupted};
+
+/// A child that does not outlive us, however we leave.
+pub(super) struct Running {
+    pub child: Child,
+    /// Whether it leads a group of processes of its own, all of which are meant.
+    apart: bool,
+}
+
+impl Running {
+    pub fn new(child: Child, apart: bool) -> Self {
+        Self { child, apart }
+    }
+
+    pub fn ask_to_stop(&self) {
+        #[cfg(unix)]
+        self.signal(rustix::process::Signal::INT);
+    }
+
+    /// Ends it and all that it started at once.
+    pub fn kill_group(&self) {
+        #[cfg(unix)]
+        self.signal(rustix::process::Signal::KILL);
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: rustix::process::Signal) {
+        use rustix::process::{Pid, kill_process, kill_process_group};
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended already, which is what we want.
+            let _ = if self.apart { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            let since = Instant::now();
+            while interrupted() && since.elapsed() < Duration::from_secs(1) {
+                if matches!(self.child.try_wait(), Ok(Some(_))) {
+                    return;
+                }
+                std::thread::sleep(POLL);
+            }
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+pub(super) fn read_lines(from: impl Read + Send + 'static, stream: Stream, to: mpsc::Sender<(Stream, String)>) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(from);
+        let mut line = Vec::new();
+        while matches!(reader.read_until(b'\n', &mut line), Ok(n) if n > 0) {
+            while matches!(line.last(), Some(b'\n' | b'\r')) {
+                line.pop();
+            }
+            if to.send((stream, String::from_utf8_lossy(&line).into_owned())).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+}
+
+/// As it comes: what shows progress on a terminal ends no line for a long time.
+pub(super) fn read_pieces(mut from: impl Read + Send + 'static, stream: Stream, to: mpsc::Sender<(Stream, String)>) {
+    std::thread::spawn(move || {
+        let mut piece = [0; 4096];
+        while let Ok(read @ 1..) = from.read(&mut piece) {
+            if to.send((stream, String::from_utf8_lossy(&piece[..read]).into_owned())).is_err() {
+                return;
+            }
+        }
+    });
+}

@@ -1,0 +1,104 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// A Dockerfile with a little of everything, which is then broken.
+const WHOLE: &str = "# syntax=docker/dockerfile:1
+ARG V=1.95
+# dockerize: allow(sudo, nothing)
+FROM --platform=$BUILDPLATFORM rust:${V:-1}-slim AS build
+SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]
+RUN --mount=type=cache,target=/var/cache/apt apt-get update && sudo apt-get install 'a b' \\
+    # a comment
+    && curl https://sh.rustup.rs | sh -s -- -y
+RUN <<EOF
+cargo install x; cargo chef cook --release
+EOF
+RUN cat <<A > /f && cargo build --target $T
+body é
+A
+WORKDIR app
+COPY . .
+COPY <<B /g
+x
+B
+ADD --checksum=sha256:00 https://example.org/x.tar /
+FROM build
+MAINTAINER me
+COPY --from=0 [\"/app/target/release\", \"/srv\"]
+EXPOSE 80 70000/tcp
+ENTRYPOINT run me $HOME
+CMD [\"a\"]
+CMD b
+HEALTHCHECK NONE
+";
+
+fn input(text: &str) -> Input {
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let entries = ["Cargo.toml", "Cargo.lock", "src/main.rs", ".env", ".git/"].map(str::to_owned).to_vec();
+    let context = ContextFolder { entries, gitignore: ".env\n".to_owned(), ..ContextFolder::default() };
+    Input {
+        dockerfile: source("Dockerfile", text),
+        ignore: Some(source(".dockerignore", text)),
+        context: Some(context),
+        companions: Vec::new(),
+    }
+}
+
+/// Judges, renders in every form, and fixes.
+fn all(text: &str) {
+    let input = input(text);
+    let mut levels = Levels::default();
+    for row in rows() {
+        levels.set(&row.name, Level::Warn).unwrap();
+    }
+    let findings = judge(&input, &levels, None);
+    for finding in &findings {
+        let text = &input.source(finding.found.file).text;
+        assert!(text.get(finding.found.span.clone()).is_some(), "{finding:?}");
+        for edit in &finding.found.fix {
+            assert!(text.get(edit.span.clone()).is_some(), "{finding:?}");
+        }
+    }
+    fix::apply(text, &findings.iter().filter(|finding| finding.path == "Dockerfile").collect::<Vec<_>>());
+    let mut report = report::Report::default();
+    report.add(&input, findings);
+    report::text(&report);
+    report::github(&report);
+    serde_json::to_string(&report::json(&report)).unwrap();
+    serde_json::to_string(&report::sarif(&report)).unwrap();
+}
+
+#[test]
+fn the_whole_one_is_read_and_has_much_to_say() {
+    assert!(parse(WHOLE).is_ok(), "{:?}", parse(WHOLE).err());
+    assert!(judge(&input(WHOLE), &Levels::default(), None).len() > 12);
+    all(WHOLE);
+}
+
+proptest! {
+    /// Parts taken out, doubled, and put in other places.
+    #[test]
+    fn no_broken_dockerfile_is_too_bad(cuts in proptest::collection::vec((any::<proptest::sample::Index>(), 0_usize..40, 0_usize..3), 1..6)) {
+        let mut text: Vec<char> = WHOLE.chars().collect();
+        for (at, length, how) in cuts {
+            if text.is_empty() {
+                break;
+            }
+            let start = at.index(text.len());
+            let part: Vec<char> = text[start..(start + length).min(text.len())].to_vec();
+            match how {
+                0 => drop(text.drain(start..start + part.len())),
+                1 => drop(text.splice(start..start, part)),
+                _ => text.rotate_left(start.min(length)),
+            }
+        }
+        all(&text.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn no_bytes_are_too_bad(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        all(&String::from_utf8_lossy(&bytes));
+        all(&format!("FROM a\nRUN {}", String::from_utf8_lossy(&bytes)));
+    }
+}

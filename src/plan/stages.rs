@@ -1,0 +1,169 @@
+//! The stages `test` and `dev`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::model::{
+    Asset, Because, CacheMount, Context, DevProgram, DevStage, Group, Image, Installed, Link, Package, TestRunner,
+    TestStage, Toolchain, Workbench,
+};
+use super::{Candidate, WORKDIR, caches, target, toolchain};
+use crate::config::Settings;
+use crate::detect;
+use crate::failure::{Failure, Kind, Result};
+use crate::workspace::{Features, Workspace};
+
+/// Where programs run that are under work; each has a folder of its own there.
+const DESK: &str = "/srv";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    #[serde(default)]
+    args: Vec<String>,
+    /// The minor version of the oldest Rust, and the tool's version.
+    versions: Vec<(u64, String)>,
+}
+
+/// The newest version of a tool that this channel compiles; channels that are no release are newer than all of them.
+fn tool(package: &str, channel: &str) -> Result<Option<Installed>> {
+    let rows: BTreeMap<String, Row> = toml::from_str(include_str!("tools.toml"))
+        .map_err(|error| Failure::new(Kind::Internal, "the table of tools cannot be used").caused_by(error))?;
+    let minor = toolchain::minor(channel);
+    Ok(rows.get(package).and_then(|row| {
+        let (_, version) = row.versions.iter().find(|(oldest, _)| minor.is_none_or(|minor| minor >= *oldest))?;
+        Some(Installed { package: package.to_owned(), version: version.clone(), cargo_args: row.args.clone() })
+    }))
+}
+
+/// The last group's, because where one binary needs the system's libraries, so may the tests of its package.
+pub(super) fn workbench(groups: &[Group]) -> Workbench {
+    let group = groups.len().saturating_sub(1);
+    let same = |one: &Package, other: &Package| (&one.name, one.target) == (&other.name, other.target);
+    let there = |package: &Package| groups[group].packages.iter().any(|own| same(own, package));
+    // musl is of no use where glibc is linked.
+    let lacks = |package: &&Package| package.name != target::MUSL && !there(package);
+    let mut packages: Vec<Package> = Vec::new();
+    for package in groups[..group].iter().flat_map(|other| &other.packages).filter(lacks) {
+        if packages.iter().all(|known| !same(known, package)) {
+            packages.push(package.clone());
+        }
+    }
+    Workbench { group, packages }
+}
+
+pub(super) fn test(
+    (workspace, settings): (&Workspace, &Settings),
+    features: &Features,
+    toolchain: &Toolchain,
+    (context, group): (&Context, &Group),
+    notes: &mut Vec<Because>,
+) -> Result<TestStage> {
+    let found = detect::nextest(workspace)?;
+    let (mut runner, mut because) = match (settings.workspace.test_runner, found) {
+        (Some(runner), _) => (runner, Because::new("metadata", "`test-runner` in the metadata says so")),
+        (None, Some(because)) => (TestRunner::Nextest, because),
+        (None, None) => (TestRunner::Cargo, Because::new("default", "nothing of the repository's calls cargo nextest")),
+    };
+    let tool = if runner == TestRunner::Nextest { tool("cargo-nextest", &toolchain.channel)? } else { None };
+    if runner == TestRunner::Nextest && tool.is_none() {
+        let text =
+            format!("no cargo-nextest is known that Rust {} compiles: `cargo test` runs the tests", toolchain.channel);
+        runner = TestRunner::Cargo;
+        because = Because::new("nextest-version", text);
+        notes.push(because.clone());
+    }
+    let mut cargo_args = vec!["--workspace".to_owned()];
+    cargo_args.extend(features.flags());
+    let target = caches::target(workspace, toolchain, context, group, "tests");
+    // What tells a target folder from another one tells results apart as well, but for the profile, which nobody reads them by.
+    let results = CacheMount {
+        id: target.id.replace("-$CARGO_PROFILE", "-results"),
+        target: "/var/cache/dockerize-tests".to_owned(),
+        sharing: "locked".to_owned(),
+        because: "a step that fails leaves no layer, and its results are wanted all the more".to_owned(),
+    };
+    Ok(TestStage {
+        runner,
+        because,
+        tool,
+        doc: workspace.members.iter().any(|member| member.doctests),
+        cargo_args,
+        target_cache: target,
+        results,
+    })
+}
+
+pub(super) fn dev(
+    features: &Features,
+    toolchain: &Toolchain,
+    context: &Context,
+    (candidates, images): (&[Candidate<'_>], &[Image]),
+    notes: &mut Vec<Because>,
+) -> Result<DevStage> {
+    let watcher = tool("watchexec-cli", &toolchain.channel)?;
+    if watcher.is_none() {
+        let text = format!(
+            "no watcher is known that Rust {} compiles: the stage `dev` runs the program once",
+            toolchain.channel
+        );
+        notes.push(Because::new("watcher-version", text));
+    }
+    let programs = candidates.iter().zip(images).map(|(candidate, image)| program(features, context, candidate, image));
+    Ok(DevStage { watcher, programs: programs.collect() })
+}
+
+fn program(features: &Features, context: &Context, candidate: &Candidate<'_>, image: &Image) -> DevProgram {
+    let member = candidate.selected.member;
+    let workdir = if image.workdir == "/" { "/".to_owned() } else { format!("{DESK}/{}", image.stage) };
+    // What lies under the image's working folder lies under this one.
+    let here = |path: &str| match path.strip_prefix(WORKDIR) {
+        Some(inside) if inside.starts_with('/') => format!("{workdir}{inside}"),
+        _ => path.to_owned(),
+    };
+    let mut cargo_args =
+        vec!["--package".to_owned(), member.name.clone(), "--bin".to_owned(), candidate.selected.binary.name.clone()];
+    cargo_args.extend(super::group::features_of(&[member], features));
+    DevProgram {
+        name: image.name.clone(),
+        cargo_args,
+        links: links(context, image, here),
+        folders: image.rootfs.writable.iter().map(|folder| here(&folder.path)).collect(),
+        env: image.env.clone(),
+        workdir,
+    }
+}
+
+/// Links in the places of the image's files; what lies in a folder that is a link itself is there with it.
+fn links(context: &Context, image: &Image, here: impl Fn(&str) -> String) -> Vec<Link> {
+    let inside = |asset: &Asset| {
+        let above = |other: &Asset| asset.to.strip_prefix(&*other.to).is_some_and(|rest| rest.starts_with('/'));
+        image.assets.iter().any(above)
+    };
+    let link = |asset: &Asset| Link { path: here(&asset.to), to: format!("{}/{}", context.workdir, asset.from) };
+    image.assets.iter().filter(|asset| !inside(asset)).map(link).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_is_as_new_as_the_rust_that_compiles_it() {
+        let version = |channel: &str| tool("cargo-nextest", channel).unwrap().map(|tool| tool.version);
+        assert_eq!(version("stable"), version("1.95"));
+        assert_eq!(version("nightly-2026-01-01"), version("stable"));
+        assert_eq!(version("1.90.1").as_deref(), Some("0.9.128"));
+        assert_eq!(version("1.40"), None);
+        assert_eq!(tool("unheard-of", "stable").unwrap(), None);
+    }
+
+    #[test]
+    fn versions_fall_with_the_rust_that_they_need() {
+        let rows: BTreeMap<String, Row> = toml::from_str(include_str!("tools.toml")).unwrap();
+        for (name, row) in rows {
+            assert!(row.versions.is_sorted_by(|newer, older| newer.0 > older.0), "{name}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+fn main() {
+    println!("{} books", shelf::together(1, 2));
+}

@@ -1,0 +1,140 @@
+//! Platforms that are not the builder's: compiled by it, and run here by qemu as their users would run them.
+
+use std::path::Path;
+
+use camino::Utf8Path;
+use cargo_dockerize::platforms::{self, Platform};
+
+use crate::support::Tree;
+use crate::tool;
+
+const BOTH: &str = "linux/amd64,linux/arm64";
+
+/// The one of the two that this machine is not.
+fn foreign() -> &'static Platform {
+    let other = |platform: &&Platform| platform.always && platform.machine != std::env::consts::ARCH;
+    platforms::all().unwrap().iter().find(other).unwrap()
+}
+
+/// An engine that would run another processor's programs proves nothing, and only containerd's store holds several platforms.
+fn proves() -> bool {
+    let emulates = Path::new("/proc/sys/fs/binfmt_misc").join(format!("qemu-{}", foreign().qemu)).exists();
+    let containerd = tool::docker(&["info", "--format", "{{json .DriverStatus}}"]).contains("io.containerd");
+    let proves = !emulates && containerd && emulator().is_some();
+    if !proves {
+        assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "emulation {emulates}, store {containerd}");
+        eprintln!(
+            "this engine has no store for several platforms, or this machine emulates them itself: nothing to see"
+        );
+    }
+    proves
+}
+
+fn emulator() -> Option<String> {
+    let names = [format!("qemu-{}-static", foreign().qemu), format!("qemu-{}", foreign().qemu)];
+    names.into_iter().find(|name| tool::is_there(name))
+}
+
+/// An image's files for the foreign platform.
+struct Root(assert_fs::TempDir);
+
+impl Root {
+    fn of(image: &str) -> Self {
+        let folder = assert_fs::TempDir::new().unwrap();
+        let container = tool::docker(&["create", "--platform", &foreign().name(), image]);
+        let archive = folder.path().join("root.tar");
+        tool::docker(&["export", "--output", archive.to_str().unwrap(), container.trim()]);
+        tool::docker(&["rm", container.trim()]);
+        tool::program(folder.path(), "tar", &["--extract", "--file", "root.tar"]);
+        Self(folder)
+    }
+
+    /// Runs its program, which finds its libraries there and nowhere else.
+    fn run(&self, program: &str, env: &[&str], args: &[&str]) -> String {
+        let root = self.0.path().to_str().unwrap();
+        let program = format!("{root}/usr/local/bin/{program}");
+        let emulator = [emulator().unwrap(), "-L".to_owned(), root.to_owned(), program];
+        let emulator: Vec<&str> = emulator.iter().map(String::as_str).collect();
+        tool::program(root, "env", &[env, &emulator, args].concat())
+    }
+}
+
+/// C in it and all: what does not depend on the platform is done once, and the programs of both run.
+pub fn example() {
+    if !proves() {
+        return;
+    }
+    let tree = Tree::copy("example-workspace");
+    tool::init(tree.path());
+    let report = tool::build(tree.path(), &["--platform", BOTH, "--tag", "platforms"]);
+    assert_eq!(report.images.len(), 6);
+    assert!(report.images.iter().all(|image| image.checks.iter().all(|check| check.passed)), "{:?}", report.images);
+
+    let steps = |stage: &str| {
+        let own = report.build.steps.iter().filter(|step| step.stage.as_deref() == Some(stage));
+        own.filter(|step| step.name.contains("] RUN")).collect::<Vec<_>>()
+    };
+    // Images that are built at once may each name a step that is done once; for whom it is done is the same in all of them.
+    let platforms = |stage: &str| {
+        steps(stage).iter().filter_map(|step| step.platform.clone()).collect::<std::collections::BTreeSet<String>>()
+    };
+    for shared in ["toolchain", "planner", "rootfs"] {
+        // BuildKit names the platform of a step where it is asked for several of it.
+        let all = steps(shared);
+        assert!(!all.is_empty() && platforms(shared).len() <= 1, "{shared}: {all:?}");
+    }
+    for own in ["deps", "builder"] {
+        assert_eq!(platforms(own).into_iter().collect::<Vec<_>>(), ["amd64", "arm64"], "{own}");
+    }
+
+    let price = ["price", "tea", "3"];
+    assert_eq!(tool::run_image("orders:platforms", &["--network", "none"], &price), "€26.97\n");
+    assert_eq!(Root::of("orders:platforms").run("orders", &[], &price), "€26.97\n");
+    let said = Root::of("worker:platforms").run("worker", &["DATA_DIR=."], &["--once"]);
+    assert_eq!(said, "processed 3 orders, total €63.49\n", "its SQLite is C");
+    assert!(Root::of("api:platforms").run("api", &[], &["--version"]).starts_with("api "));
+    tool::docker(&["image", "rm", "--force", "api:platforms", "orders:platforms", "worker:platforms"]);
+}
+
+/// Libraries of Debian's, with all that they need.
+pub fn libraries() {
+    if !proves() {
+        return;
+    }
+    let tree = Tree::copy("tests/corpus/native");
+    tool::init(tree.path());
+    let report = tool::build(tree.path(), &["--bin", "web", "--platform", &foreign().name(), "--tag", "platforms"]);
+    let text = &report.images[0].checks[0].text;
+    assert_eq!(text, &format!("every shared library for {}", foreign().arch));
+    assert!(Root::of("web:platforms").run("web", &[], &[]).starts_with("openssl 3"), "its libraries are there");
+    tool::docker(&["image", "rm", "--force", "web:platforms"]);
+}
+
+/// Bindings from headers, zstd and AWS-LC, whose assembly is of its processor.
+pub fn native() {
+    if !proves() {
+        return;
+    }
+    let tree = Tree::copy("tests/corpus/bindgen");
+    add(tree.path());
+    tool::init(tree.path());
+    tool::build(tree.path(), &["--platform", &foreign().name(), "--tag", "platforms"]);
+    let said = Root::of("bound:platforms").run("bound", &[], &[]);
+    assert_eq!(said, "zstd: platforms, aws-lc: 32 bytes\narea in C, on musl: 42\n");
+    tool::docker(&["image", "rm", "--force", "bound:platforms"]);
+}
+
+fn add(folder: &Utf8Path) {
+    let manifest = folder.join("Cargo.toml");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    let ours = "[dependencies]\nzstd = \"0.13\"\naws-lc-rs = \"1\"\n\n[build-dependencies]";
+    fs_err::write(&manifest, text.replace("[build-dependencies]", ours)).unwrap();
+    let main = folder.join("src/main.rs");
+    let text = fs_err::read_to_string(&main).unwrap();
+    let ours = "fn main() {\n    let packed = zstd::encode_all(&b\"platforms\"[..], 3).unwrap();\n    \
+                let text = String::from_utf8(zstd::decode_all(&packed[..]).unwrap()).unwrap();\n    \
+                let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());\n    \
+                println!(\"zstd: {text}, aws-lc: {} bytes\", digest.as_ref().len());\n";
+    fs_err::write(&main, text.replace("fn main() {\n", ours)).unwrap();
+    tool::program(folder, "cargo", &["generate-lockfile", "--quiet"]);
+}

@@ -1,0 +1,5 @@
+target "app" {
+  target       = "app"
+  entitlements = ["security.insecure"]
+  network      = "host"
+}

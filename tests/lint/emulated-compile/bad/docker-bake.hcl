@@ -1,0 +1,4 @@
+target "app" {
+  target    = "app"
+  platforms = ["linux/amd64", "linux/arm64"]
+}

@@ -1,0 +1,9 @@
+target "app" {
+  context = "."
+  target  = "app"
+}
+
+target "other" {
+  dockerfile = "other.Dockerfile"
+  target     = "elsewhere"
+}

@@ -1,0 +1,40 @@
+//! Judges of workflows: the published schemas, and an auditor. They come from `PyPI` into a folder under `target`.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use xshell::{Shell, cmd};
+
+/// Locked, so that a new rule of theirs fails no build of ours before somebody has looked at it.
+const PACKAGES: [&str; 2] = ["check-jsonschema==0.39.0", "zizmor==1.32.0"];
+
+/// Installs them where they are not there yet, and tells the tests. Without them tests of workflows are passed over, but in CI.
+pub fn install(sh: &Shell) -> Result<()> {
+    let folder = sh.current_dir().join("target/judges");
+    match ready(sh, &folder) {
+        Ok(()) => sh.set_var("DOCKERIZE_JUDGES", &folder),
+        Err(error) if std::env::var_os("CI").is_some() => bail!("the judges of workflows cannot be had: {error}"),
+        Err(error) => eprintln!("workflows are not judged: {error}"),
+    }
+    Ok(())
+}
+
+/// The command `cargo xtask judges`: for tests of workflows alone.
+pub fn run(sh: &Shell) -> Result<()> {
+    let folder = sh.current_dir().join("target/judges");
+    ready(sh, &folder)?;
+    println!("export DOCKERIZE_JUDGES={}", folder.display());
+    Ok(())
+}
+
+fn ready(sh: &Shell, folder: &Path) -> Result<()> {
+    let stamp = folder.join("installed");
+    if sh.read_file(&stamp).is_ok_and(|installed| installed == PACKAGES.join("\n")) {
+        return Ok(());
+    }
+    cmd!(sh, "python3 -m venv {folder}").quiet().run()?;
+    let pip = folder.join("bin/pip");
+    cmd!(sh, "{pip} install --quiet --disable-pip-version-check").args(PACKAGES).quiet().run()?;
+    sh.write_file(stamp, PACKAGES.join("\n"))?;
+    Ok(())
+}
