@@ -1,7 +1,7 @@
 //! The base images that a Rust Dockerfile names, made from Debian's packages under their public names.
 //!
-//! They are stand-ins: Debian unstable under trixie's name, a `rust` without rustup (it brings the machine's target and
-//! the musl one along), and no Alpine. But no image holds a package that the public one lacks, so that a Dockerfile
+//! They are stand-ins: Debian unstable under trixie's name, a `rust` without rustup (it brings the targets of
+//! each processor along), and no Alpine. But no image holds a package that the public one lacks, so that a Dockerfile
 //! which forgets to install one fails here as it fails in the world.
 
 use std::collections::BTreeSet;
@@ -15,6 +15,11 @@ use super::{Lab, distroless, image_names, root};
 
 const CHEF: &str = "lukemathwalker/cargo-chef";
 const DEBIAN: &str = "debian:trixie-slim";
+/// What is in the stand-in of rust, as its label says: another number makes those of an earlier lab anew.
+const LABEL: (&str, &str) = ("cargo-dockerize.lab.rust", "3");
+/// The road to a registry of crates, of which a day's tests ask a lot: one that limits what a connection may ask for stalls cargo's
+/// hundreds of requests over one, and resets the rest of them.
+const ROAD: [&str; 2] = ["ENV CARGO_HTTP_MULTIPLEXING=false", "ENV CARGO_NET_RETRY=10"];
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Makes the images that are missing.
@@ -70,6 +75,14 @@ impl Images<'_> {
         self.names.contains(name)
     }
 
+    /// Whether it is there with what it is to have today; what is made from it has its label.
+    fn current(&self, name: &str) -> bool {
+        let (label, value) = LABEL;
+        let format = format!("{{{{index .Config.Labels \"{label}\"}}}}");
+        let said = cmd!(self.sh, "docker image inspect --format {format} {name}").quiet().ignore_stderr().read();
+        self.have(name) && said.is_ok_and(|said| said == value)
+    }
+
     fn debian(&self) -> Result<()> {
         if self.have(DEBIAN) {
             return Ok(());
@@ -93,19 +106,20 @@ impl Images<'_> {
 
     fn rust(&self) -> Result<()> {
         // The shortest alias comes last, below.
-        if self.have(&rust("1")) && self.have(&chef("1")) {
+        if self.current(&rust("1")) && self.current(&chef("1")) {
             return Ok(());
         }
         let root = root::rust(self.lab)?;
         let version = root::rust_version(&root)?;
         let version = version.as_str();
-        if !self.have(&rust(version)) {
+        if !self.current(&rust(version)) {
             let path = format!("ENV PATH=/usr/local/cargo/bin:{PATH}");
             let number = format!("ENV RUST_VERSION={version}");
-            let changes = [path.as_str(), "ENV CARGO_HOME=/usr/local/cargo", &number, r#"CMD ["bash"]"#];
-            self.import(&root, &rust(version), &changes)?;
+            let label = format!("LABEL {}={}", LABEL.0, LABEL.1);
+            let changes = [path.as_str(), "ENV CARGO_HOME=/usr/local/cargo", &number, &label, r#"CMD ["bash"]"#];
+            self.import(&root, &rust(version), &[&changes[..], &ROAD].concat())?;
         }
-        if !self.have(&chef(version)) {
+        if !self.current(&chef(version)) {
             step(&format!("building {}", chef(version)), || self.cargo_chef(version))?;
         }
         let minor = version.rsplit_once('.').map_or(version, |(minor, _)| minor);
