@@ -110,6 +110,15 @@ pub fn written(os: &str, architecture: &str, variant: &str) -> String {
     format!("{os}/{architecture}{slash}{variant}")
 }
 
+/// The variant that is said where one is meant, as containerd writes it: 64 bits without, 32 bits of ARM with.
+pub fn variant<'a>(architecture: &str, said: &'a str) -> &'a str {
+    match (architecture, said) {
+        ("amd64", "v1") | ("arm64", "v8") => "",
+        ("arm", "") => "v7",
+        _ => said,
+    }
+}
+
 /// This machine's processor, as Docker names it.
 pub fn here() -> &'static str {
     let own = |platform: &&Platform| platform.machine == std::env::consts::ARCH;
@@ -169,6 +178,11 @@ mod tests {
         }
         assert_eq!(named("linux/arm64/v8").unwrap().arch, "arm64");
         assert_eq!(named("linux/arm"), None, "which kind is not said");
+        for (architecture, said, meant) in
+            [("arm64", "v8", ""), ("arm", "", "v7"), ("arm", "v6", "v6"), ("amd64", "v3", "v3")]
+        {
+            assert_eq!(variant(architecture, said), meant, "{architecture}/{said}");
+        }
     }
 
     #[test]

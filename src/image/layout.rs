@@ -6,6 +6,7 @@ use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, ImageM
 use super::{Config, Image, layer};
 use crate::digest;
 use crate::failure::{Failure, Kind, Result};
+use crate::platforms;
 
 /// A larger manifest or configuration is none.
 pub(crate) const LARGEST_JSON: u64 = 8 * 1024 * 1024;
@@ -96,6 +97,8 @@ impl Layout {
         let configuration = ImageConfiguration::from_reader(json.as_slice())
             .map_err(|error| broken("a configuration cannot be read").caused_by(error))?;
         let run = configuration.config().clone().unwrap_or_default();
+        let architecture = configuration.architecture().to_string();
+        let variant = configuration.variant().as_deref().unwrap_or_default();
         // The program will be looked into.
         let entrypoint = run.entrypoint().clone().unwrap_or_default();
         let mut layers = Vec::new();
@@ -109,7 +112,8 @@ impl Layout {
             digest: descriptor.digest().to_string(),
             metadata_bytes: bytes.len() as u64 + json.len() as u64,
             config: Config {
-                architecture: configuration.architecture().to_string(),
+                variant: platforms::variant(&architecture, variant).to_owned(),
+                architecture,
                 os: configuration.os().to_string(),
                 user: run.user().clone().unwrap_or_default(),
                 entrypoint,

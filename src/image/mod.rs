@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::platforms;
+
 pub use difference::{Difference, differences};
 pub(crate) use layout::LARGEST_JSON;
 pub use layout::Layout;
@@ -42,6 +44,8 @@ pub struct Image {
 pub struct Config {
     /// Docker's name of the architecture: `amd64`.
     pub architecture: String,
+    /// Its kind, where one has to be said: `v7`.
+    pub variant: String,
     /// `linux`.
     pub os: String,
     /// `USER`, as it is written.
@@ -122,7 +126,7 @@ pub enum FileKind {
 impl Image {
     /// The platform that it is for, as Docker names it: `linux/amd64`.
     pub fn platform(&self) -> String {
-        format!("{}/{}", self.config.os, self.config.architecture)
+        platforms::written(&self.config.os, &self.config.architecture, &self.config.variant)
     }
 
     /// Its manifest, as who refers to it names it.
