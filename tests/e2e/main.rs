@@ -67,6 +67,7 @@ fn main() {
         ("platforms: the example for two at once", platforms::example),
         ("platforms: libraries of another processor", platforms::libraries),
         ("platforms: C and bindings for another processor", platforms::native),
+        ("platforms: those that only the metadata adds", platforms::others),
         ("reproducible: a build time is found out, and without it the bytes are the same", reproducible::build_time),
         ("reproducible: the example's members, in two folders", reproducible::example),
         ("xtask: build, check, measure and push, with the tool and without", chores::docker),

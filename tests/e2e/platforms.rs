@@ -1,5 +1,6 @@
 //! Platforms that are not the builder's: compiled by it, and run here by qemu as their users would run them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use camino::Utf8Path;
@@ -17,10 +18,10 @@ fn foreign() -> &'static Platform {
 }
 
 /// An engine that would run another processor's programs proves nothing, and only containerd's store holds several platforms.
-fn proves() -> bool {
-    let emulates = Path::new("/proc/sys/fs/binfmt_misc").join(format!("qemu-{}", foreign().qemu)).exists();
+fn proves(platform: &Platform) -> bool {
+    let emulates = Path::new("/proc/sys/fs/binfmt_misc").join(format!("qemu-{}", platform.qemu)).exists();
     let containerd = tool::docker(&["info", "--format", "{{json .DriverStatus}}"]).contains("io.containerd");
-    let proves = !emulates && containerd && emulator().is_some();
+    let proves = !emulates && containerd && emulator(platform).is_some();
     if !proves {
         assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "emulation {emulates}, store {containerd}");
         eprintln!(
@@ -30,30 +31,30 @@ fn proves() -> bool {
     proves
 }
 
-fn emulator() -> Option<String> {
-    let names = [format!("qemu-{}-static", foreign().qemu), format!("qemu-{}", foreign().qemu)];
+fn emulator(platform: &Platform) -> Option<String> {
+    let names = [format!("qemu-{}-static", platform.qemu), format!("qemu-{}", platform.qemu)];
     names.into_iter().find(|name| tool::is_there(name))
 }
 
-/// An image's files for the foreign platform.
-struct Root(assert_fs::TempDir);
+/// An image's files for another platform.
+struct Root(assert_fs::TempDir, &'static Platform);
 
 impl Root {
-    fn of(image: &str) -> Self {
+    fn of(image: &str, platform: &'static Platform) -> Self {
         let folder = assert_fs::TempDir::new().unwrap();
-        let container = tool::docker(&["create", "--platform", &foreign().name(), image]);
+        let container = tool::docker(&["create", "--platform", &platform.name(), image]);
         let archive = folder.path().join("root.tar");
         tool::docker(&["export", "--output", archive.to_str().unwrap(), container.trim()]);
         tool::docker(&["rm", container.trim()]);
         tool::program(folder.path(), "tar", &["--extract", "--file", "root.tar"]);
-        Self(folder)
+        Self(folder, platform)
     }
 
     /// Runs its program, which finds its libraries there and nowhere else.
     fn run(&self, program: &str, env: &[&str], args: &[&str]) -> String {
         let root = self.0.path().to_str().unwrap();
         let program = format!("{root}/usr/local/bin/{program}");
-        let emulator = [emulator().unwrap(), "-L".to_owned(), root.to_owned(), program];
+        let emulator = [emulator(self.1).unwrap(), "-L".to_owned(), root.to_owned(), program];
         let emulator: Vec<&str> = emulator.iter().map(String::as_str).collect();
         tool::program(root, "env", &[env, &emulator, args].concat())
     }
@@ -61,7 +62,7 @@ impl Root {
 
 /// C in it and all: what does not depend on the platform is done once, and the programs of both run.
 pub fn example() {
-    if !proves() {
+    if !proves(foreign()) {
         return;
     }
     let tree = Tree::copy("example-workspace");
@@ -75,9 +76,8 @@ pub fn example() {
         own.filter(|step| step.name.contains("] RUN")).collect::<Vec<_>>()
     };
     // Images that are built at once may each name a step that is done once; for whom it is done is the same in all of them.
-    let platforms = |stage: &str| {
-        steps(stage).iter().filter_map(|step| step.platform.clone()).collect::<std::collections::BTreeSet<String>>()
-    };
+    let platforms =
+        |stage: &str| steps(stage).iter().filter_map(|step| step.platform.clone()).collect::<BTreeSet<String>>();
     for shared in ["toolchain", "planner", "rootfs"] {
         // BuildKit names the platform of a step where it is asked for several of it.
         let all = steps(shared);
@@ -89,16 +89,16 @@ pub fn example() {
 
     let price = ["price", "tea", "3"];
     assert_eq!(tool::run_image("orders:platforms", &["--network", "none"], &price), "€26.97\n");
-    assert_eq!(Root::of("orders:platforms").run("orders", &[], &price), "€26.97\n");
-    let said = Root::of("worker:platforms").run("worker", &["DATA_DIR=."], &["--once"]);
+    assert_eq!(Root::of("orders:platforms", foreign()).run("orders", &[], &price), "€26.97\n");
+    let said = Root::of("worker:platforms", foreign()).run("worker", &["DATA_DIR=."], &["--once"]);
     assert_eq!(said, "processed 3 orders, total €63.49\n", "its SQLite is C");
-    assert!(Root::of("api:platforms").run("api", &[], &["--version"]).starts_with("api "));
+    assert!(Root::of("api:platforms", foreign()).run("api", &[], &["--version"]).starts_with("api "));
     tool::docker(&["image", "rm", "--force", "api:platforms", "orders:platforms", "worker:platforms"]);
 }
 
 /// Libraries of Debian's, with all that they need.
 pub fn libraries() {
-    if !proves() {
+    if !proves(foreign()) {
         return;
     }
     let tree = Tree::copy("tests/corpus/native");
@@ -106,20 +106,49 @@ pub fn libraries() {
     let report = tool::build(tree.path(), &["--bin", "web", "--platform", &foreign().name(), "--tag", "platforms"]);
     let text = &report.images[0].checks[0].text;
     assert_eq!(text, &format!("every shared library for {}", foreign().arch));
-    assert!(Root::of("web:platforms").run("web", &[], &[]).starts_with("openssl 3"), "its libraries are there");
+    assert!(
+        Root::of("web:platforms", foreign()).run("web", &[], &[]).starts_with("openssl 3"),
+        "its libraries are there"
+    );
     tool::docker(&["image", "rm", "--force", "web:platforms"]);
+}
+
+/// What only the metadata adds: 32 bits, and a target that Rust does not link statically by itself.
+pub fn others() {
+    let others: Vec<&Platform> = platforms::all().unwrap().iter().filter(|platform| !platform.always).collect();
+    if !others.iter().all(|platform| proves(platform)) {
+        return;
+    }
+    let names: Vec<String> = others.iter().map(|platform| platform.name()).collect();
+    let tree = Tree::copy("example-workspace");
+    tool::init(tree.path());
+    let manifest = tree.path().join("Cargo.toml");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    let table = "[workspace.metadata.dockerize]\n";
+    assert!(text.contains(table), "{text}");
+    fs_err::write(&manifest, text.replace(table, &format!("{table}platforms = {names:?}\n"))).unwrap();
+    tool::dockerize_in(tree.path(), &[], &["generate"]);
+    let report = tool::build(tree.path(), &["--bin", "worker", "--platform", &names.join(","), "--tag", "others"]);
+    let built: BTreeSet<&String> = report.images.iter().map(|image| &image.platform).collect();
+    assert_eq!(built, names.iter().collect());
+    assert!(report.images.iter().all(|image| image.checks.iter().all(|check| check.passed)), "{:?}", report.images);
+    for platform in others {
+        let said = Root::of("worker:others", platform).run("worker", &["DATA_DIR=."], &["--once"]);
+        assert_eq!(said, "processed 3 orders, total €63.49\n", "{}: its SQLite is C", platform.name());
+    }
+    tool::docker(&["image", "rm", "--force", "worker:others"]);
 }
 
 /// Bindings from headers, zstd and AWS-LC, whose assembly is of its processor.
 pub fn native() {
-    if !proves() {
+    if !proves(foreign()) {
         return;
     }
     let tree = Tree::copy("tests/corpus/bindgen");
     add(tree.path());
     tool::init(tree.path());
     tool::build(tree.path(), &["--platform", &foreign().name(), "--tag", "platforms"]);
-    let said = Root::of("bound:platforms").run("bound", &[], &[]);
+    let said = Root::of("bound:platforms", foreign()).run("bound", &[], &[]);
     assert_eq!(said, "zstd: platforms, aws-lc: 32 bytes\narea in C, on musl: 42\n");
     tool::docker(&["image", "rm", "--force", "bound:platforms"]);
 }

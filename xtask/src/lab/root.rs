@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 use xshell::{Shell, cmd};
 
 use super::folder::admin;
@@ -16,8 +17,29 @@ pub const AUTHORITIES: &str = "/usr/local/share/ca-certificates";
 
 const STANDARD_LIBRARIES: &str = include_str!("standard-libraries.sh");
 
-/// Processors that programs are compiled for, as Rust and Debian name them.
-const PROCESSORS: [(&str, &str); 2] = [("x86_64", "amd64"), ("aarch64", "arm64")];
+/// The platforms that images are made for, as the tool itself has them.
+const PLATFORMS: &str = include_str!("../../../src/platforms.toml");
+
+#[derive(Deserialize)]
+struct Platforms {
+    platform: Vec<Platform>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    #[serde(default)]
+    always: bool,
+    rust: Triples,
+    debian: String,
+    gnu: String,
+    musl: String,
+}
+
+#[derive(Deserialize)]
+struct Triples {
+    musl: String,
+    gnu: String,
+}
 
 /// The root of `debian:trixie-slim`: as there, without certificates.
 pub fn debian(lab: &Lab) -> Result<String> {
@@ -26,18 +48,15 @@ pub fn debian(lab: &Lab) -> Result<String> {
 
 /// The root of `rust:…-slim-trixie`: what that one adds to Debian, and Debian's own Rust with targets for each processor.
 pub fn rust(lab: &Lab) -> Result<String> {
-    // One that has its own processor's targets alone.
-    let earlier = lab.path("roots/rust");
-    let made = made(lab, "rust-targets", |sh, root| {
+    // One that has fewer targets.
+    let earlier = lab.path("roots/rust-targets");
+    let made = made(lab, "rust-platforms", |sh, root| {
         if fs::exists(&earlier)? {
             logged(lab, "copy", cmd!(sh, "cp --archive {earlier}/. {root}"))?;
         } else {
             step("bootstrapping Debian with Rust", || with_rust(lab, sh, root))?;
         }
-        let lacks =
-            |processor: &str| !Path::new(&format!("{root}/usr/lib/rustlib/{processor}-unknown-linux-musl")).exists();
-        let missing = PROCESSORS.iter().filter(|(processor, _)| lacks(processor));
-        let missing: Vec<String> = missing.map(|(processor, debian)| format!("{processor}:{debian}")).collect();
+        let missing = missing(root)?;
         step("building standard libraries for other targets", || {
             inside(lab, sh, root, "standard-libraries", STANDARD_LIBRARIES, &missing)
         })
@@ -45,6 +64,19 @@ pub fn rust(lab: &Lab) -> Result<String> {
     // Its copy serves; or Debian has gone on to another version, and the next `up` makes one from nothing.
     admin()?.remove_path(earlier)?;
     made
+}
+
+/// The platforms of which a root has no standard library, in the words of the script that builds them. That for glibc is for those
+/// that are always there: it is as large as all others together.
+fn missing(root: &str) -> Result<Vec<String>> {
+    let Platforms { platform } = toml::from_str(PLATFORMS)?;
+    let lacks = |platform: &&Platform| !Path::new(&format!("{root}/usr/lib/rustlib/{}", platform.rust.musl)).exists();
+    let row = |platform: &Platform| {
+        let Platform { rust: Triples { musl: target, gnu: glibc }, debian, gnu, musl, .. } = platform;
+        let glibc = if platform.always { glibc } else { "" };
+        format!("{target}:{glibc}:{debian}:{musl}:{gnu}")
+    };
+    Ok(platform.iter().filter(lacks).map(row).collect())
 }
 
 fn with_rust(lab: &Lab, sh: &Shell, root: &str) -> Result<()> {

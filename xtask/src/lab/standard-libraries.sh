@@ -4,7 +4,8 @@
 # for another one with that one's compiler. That for glibc is Debian's; for musl Debian has none, and it is built from
 # Debian's sources of Rust.
 #
-# standard-libraries.sh PROCESSOR:ARCHITECTURE…, as Rust and Debian name it.
+# standard-libraries.sh MUSL:GNU:ARCHITECTURE:MUSL-FOLDER:GCC…: Rust's target with musl, that with glibc if it is wanted, Debian's
+# architecture, the folder of Debian's musl, what the name of Debian's GCC begins with.
 set -euo pipefail
 
 sysroot=$(rustc --print sysroot)/lib/rustlib
@@ -16,12 +17,12 @@ apt="apt-get -qq -o APT::Sandbox::User=root"
 
 # What only this script needs goes again at its end: the public image has none of it.
 foreign=() packages=(rust-src)
-for pair in "$@"; do
-  processor=${pair%:*} architecture=${pair#*:}
+for row in "$@"; do
+  IFS=: read -r target glibc architecture musl gnu <<<"$row"
   packages+=("musl-dev:$architecture")
   [ "$architecture" = "$own" ] && continue
   foreign+=("$architecture")
-  packages+=("gcc-${processor//_/-}-linux-gnu")
+  packages+=("gcc-${gnu//_/-}")
   dpkg --add-architecture "$architecture"
 done
 $apt update
@@ -45,8 +46,7 @@ cargo new --quiet --vcs none --lib "$work/empty"
 unwinder=$(apt-cache search --names-only '^libunwind-[0-9]+-dev$' | cut -d ' ' -f 1 | sort -V | tail -n 1)
 
 std_for_musl() {
-  local processor=$1 architecture=$2 target=$1-unknown-linux-musl
-  local gcc=$processor-linux-gnu-gcc musl=/usr/lib/$processor-linux-musl lib=$work/$target/lib
+  local target=$1 architecture=$2 musl=/usr/lib/$3 gcc=$4-gcc ar=$4-ar lib=$work/$1/lib
   local own=$lib/self-contained start
   mkdir -p "$own"
 
@@ -63,10 +63,10 @@ std_for_musl() {
   # code asks for (jemalloc counts bits). GCC's are the same functions.
   start=$(dirname "$($gcc -print-libgcc-file-name)")
   mkdir "$work/$target/objects" && cd "$work/$target/objects"
-  $processor-linux-gnu-ar t "$start/libgcc.a" \
+  $ar t "$start/libgcc.a" \
     | grep -x -E '_popcount_tab\.o|_(popcount|parity|clrsb|bswap)[sd]i2\.o|_ffsdi2\.o' \
-    | xargs $processor-linux-gnu-ar x "$start/libgcc.a"
-  $processor-linux-gnu-ar r "$(echo "$lib"/libcompiler_builtins-*.rlib)" ./*.o
+    | xargs $ar x "$start/libgcc.a"
+  $ar r "$(echo "$lib"/libcompiler_builtins-*.rlib)" ./*.o
 
   # What rustc links a program with: musl's C library and start files, and the compiler's.
   cp "$musl"/{crt1.o,Scrt1.o,rcrt1.o,crti.o,crtn.o,libc.a} "$own/"
@@ -84,16 +84,16 @@ int __vfprintf_chk(FILE *f, int flag, const char *format, va_list list) { return
 int __vsnprintf_chk(char *s, size_t n, int flag, size_t size, const char *format, va_list list) { return vsnprintf(s, n, format, list); }
 C
   $gcc -O2 -specs "$musl/musl-gcc.specs" -c checks.c -o checks.o
-  $processor-linux-gnu-ar r "$own/libunwind.a" checks.o
+  $ar r "$own/libunwind.a" checks.o
   rm -rf "$sysroot/$target"
   mkdir "$sysroot/$target"
   mv "$lib" "$sysroot/$target/"
 }
 
-for pair in "$@"; do
-  std_for_musl "${pair%:*}" "${pair#*:}"
-done
-for architecture in "${foreign[@]}"; do
+for row in "$@"; do
+  IFS=: read -r target glibc architecture musl gnu <<<"$row"
+  std_for_musl "$target" "$architecture" "$musl" "$gnu"
+  if [ -z "$glibc" ] || [ "$architecture" = "$own" ]; then continue; fi
   cd "$work"
   # Unpacked, because it asks for a compiler that runs there.
   $apt download "libstd-rust-dev:$architecture=$version"
@@ -113,27 +113,30 @@ fn main() {
 }
 RS
 echo 'fn main() { println!("the standard library for musl works"); }' >"$work/plain.rs"
+# As not every target does by itself.
+export RUSTFLAGS='-C target-feature=+crt-static'
 prove() {
-  local target=$1-unknown-linux-musl
+  local target=$1 gnu=$2
   cd "$work/proof"
   for source in caught plain; do
     cp "$work/$source.rs" src/main.rs
-    if [ "$source" = plain ]; then set -- "$1" --config profile.release.lto=true --config 'profile.release.panic="abort"'; fi
-    cargo build --quiet --release --target "$target" --config "target.$target.linker='$1-linux-gnu-gcc'" "${@:2}"
+    if [ "$source" = plain ]; then set -- "$1" "$2" --config profile.release.lto=true --config 'profile.release.panic="abort"'; fi
+    cargo build --quiet --release --target "$target" --config "target.$target.linker='$gnu-gcc'" "${@:3}"
     if readelf --dynamic "target/$target/release/proof" | grep -q NEEDED; then
       echo "the program for $target is not static" >&2
       exit 1
     fi
-    [ "$1" != "$(uname -m)" ] || "target/$target/release/proof"
+    case $target in "$(uname -m)"-*) "target/$target/release/proof" ;; esac
   done
 }
-for pair in "$@"; do
-  prove "${pair%:*}"
+for row in "$@"; do
+  IFS=: read -r target glibc architecture musl gnu <<<"$row"
+  prove "$target" "$gnu"
 done
 $apt purge --yes --autoremove "${packages[@]}"
 for architecture in "${foreign[@]}"; do dpkg --remove-architecture "$architecture"; done
 # Once more in the state that the image is to have.
-prove "$(uname -m)"
+prove "$(uname -m)-unknown-linux-musl" "$(uname -m)-linux-gnu"
 
 cd /
 rm -rf "$work" /root/.cargo
