@@ -16,7 +16,7 @@ use super::{Lab, distroless, image_names, root};
 const CHEF: &str = "lukemathwalker/cargo-chef";
 const DEBIAN: &str = "debian:trixie-slim";
 /// What is in the stand-in of rust, as its label says: another number makes those of an earlier lab anew.
-const LABEL: (&str, &str) = ("cargo-dockerize.lab.rust", "3");
+const LABEL: (&str, &str) = ("cargo-dockerize.lab.rust", "4");
 /// The road to a registry of crates, of which a day's tests ask a lot: one that limits what a connection may ask for stalls cargo's
 /// hundreds of requests over one, and resets the rest of them.
 const ROAD: [&str; 2] = ["ENV CARGO_HTTP_MULTIPLEXING=false", "ENV CARGO_NET_RETRY=10"];
