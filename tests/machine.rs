@@ -23,6 +23,7 @@ fn host(own: &str, more: &[&str]) -> Host {
         targets: more.iter().chain([&own]).map(|triple| (*triple).to_owned()).collect(),
         rustup: true,
         zigbuild: false,
+        auditable: false,
         compilers: std::collections::BTreeMap::default(),
         glibc: own.ends_with("-gnu").then_some(Glibc(2, 41)),
         static_glibc: own.ends_with("-gnu"),
@@ -255,6 +256,22 @@ fn the_decisions_as_json() {
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("machine-compile.json", serde_json::to_string_pretty(&group.compile).unwrap());
     });
+}
+
+#[test]
+fn programs_list_their_crates_where_the_machine_can() {
+    let tree = program(&["ring"], "auditable = true");
+    let machine = with(host(GNU, &[MUSL]), (MUSL, "musl-gcc"));
+    let report = failure(&tree, &machine, &[]);
+    assert!(report.contains("`cargo install --locked cargo-auditable`"), "{report}");
+    on(&tree, &Host { auditable: true, ..machine }, &[]).unwrap();
+
+    // In a container it is the engine's affair, and Rust's that compiles it.
+    let plan = planned(&tree, None).unwrap();
+    assert!(plan.auditable.is_some_and(|found| found.tool.package == "cargo-auditable"));
+    assert!(plan.images.iter().all(|image| image.auditable));
+    let old = program(&["ring"], "auditable = true\ntoolchain = \"1.72\"");
+    assert_eq!(planned(&old, None).unwrap_err().kind(), Kind::Workspace);
 }
 
 #[test]

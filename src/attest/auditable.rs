@@ -71,6 +71,18 @@ pub fn bill_of(program: &Utf8Path, known: &Bill) -> Result<Option<Bill>> {
     bill(&fs_err::read(program).map_err(unread)?, known)
 }
 
+/// Whether a binary has a list that can be read.
+///
+/// # Errors
+/// As [`bill`].
+pub fn listed(binary: &[u8]) -> Result<bool> {
+    match auditable_info::audit_info_from_slice(binary, LIMIT) {
+        Ok(_) => Ok(true),
+        Err(Error::NoAuditData) => Ok(false),
+        Err(error) => Err(broken().caused_by(error)),
+    }
+}
+
 /// What only macros use is not in the binary. The list takes some of it for a part of the program, as it may not know that a
 /// package is a macro.
 fn unlink_behind_macros(packages: &mut [BillPackage], uses: &[(usize, usize)], root: usize) {

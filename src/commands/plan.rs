@@ -66,6 +66,14 @@ fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
         None => "cargo test".to_owned(),
     };
     page.row("tests", &runner, Some(&plan.test.because))?;
+    if let Some(auditable) = &plan.auditable {
+        let tool = &auditable.tool;
+        page.row(
+            "crates listed",
+            &format!("in the program, by {} {}", tool.package, tool.version),
+            Some(&auditable.because),
+        )?;
+    }
     for group in &plan.groups {
         describe_group(&mut page, group)?;
     }

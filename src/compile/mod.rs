@@ -81,7 +81,9 @@ impl Job<'_> {
     pub fn command(&self) -> Result<Command> {
         let Self { group, compile, profile, .. } = self;
         let [_, verb] = compile.tool.command();
+        let auditable = self.plan.auditable.as_ref().map(|_| "auditable");
         let mut command = Command::cargo(format!("compile {}", group.binaries.join(", ")))
+            .args(auditable)
             .args([verb, "--locked", "--target", &compile.triple, "--profile", &profile.cargo])
             .args(["--message-format", "json-render-diagnostics"])
             .args(group.cargo_args.iter().cloned())

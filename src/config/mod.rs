@@ -70,6 +70,8 @@ pub struct Table {
     pub ci: Vec<Forge>,
     /// Image profiles: what `--profile NAME` can name besides `prod`, `dev` and `test`, and what differs of those.
     pub profile: BTreeMap<String, ProfileTable>,
+    /// Whether programs list the crates that they consist of, by cargo-auditable: for scanners that have the program alone.
+    pub auditable: bool,
     /// Who runs the tests, against the evidence.
     pub test_runner: Option<TestRunner>,
     /// What rules of `cargo dockerize lint` mean: `unnamed-stage = "deny"`.

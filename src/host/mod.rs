@@ -23,6 +23,8 @@ pub struct Host {
     pub rustup: bool,
     /// Whether cargo-zigbuild is here, and a zig for it.
     pub zigbuild: bool,
+    /// Whether cargo-auditable is here.
+    pub auditable: bool,
     /// C compilers for targets other than the machine's own: the program by the triple.
     pub compilers: BTreeMap<String, String>,
     /// The version of glibc, where the machine's own C library is that.

@@ -55,6 +55,7 @@ impl Host {
         Ok(Self {
             targets: targets(&libraries),
             rustup: which::which("rustup").is_ok(),
+            auditable: which::which("cargo-auditable").is_ok(),
             zigbuild: which::which("cargo-zigbuild").is_ok() && zig(root)?,
             compilers,
             glibc: glibc.and_then(glibc_version),

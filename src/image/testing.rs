@@ -104,6 +104,7 @@ pub fn plan() -> model::Image {
         assets: vec![],
         env: BTreeMap::new(),
         expose_because: Vec::new(),
+        auditable: false,
         healthcheck: Vec::new(),
         stop_signal: None,
         expose: vec![],

@@ -74,6 +74,14 @@ fn each_flaw_is_found() {
 }
 
 #[test]
+fn a_program_that_was_to_list_its_crates_does() {
+    let made = layout(&json!({ "User": "65532", "Entrypoint": ["/usr/local/bin/app"] }), &[("", archive(&good()))]);
+    let asked = model::Image { auditable: true, ..plan() };
+    let checks = verify(&made.images().unwrap()[0], &asked, Linkage::StaticMusl, "amd64").unwrap();
+    assert_eq!(failed(&checks), ["auditable"]);
+}
+
+#[test]
 fn an_init_that_is_asked_for_is_there_and_started() {
     let mut plan = plan();
     plan.rootfs.init = Some(because());

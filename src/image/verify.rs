@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::elf::Elf;
 use super::{File, FileKind, Image, needs};
+use crate::attest;
 use crate::failure::{Failure, Kind, Result, printable};
 use crate::image_paths::{INIT, ZONEINFO};
 use crate::plan::model::{self, Brings, Linkage};
@@ -70,6 +71,9 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
         checks.push(permissions(image));
     }
     checks.extend(plan.brings.as_ref().map(|brings| passwd(image, plan, brings)).transpose()?.flatten());
+    if plan.auditable {
+        checks.push(listed(image, plan)?);
+    }
     if let Some(bundle) = plan.ca_bundle() {
         checks.push(certificates(image, bundle, plan.user)?);
     }
@@ -96,6 +100,15 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
         checks.push(check("asset", there, asset.to.clone(), wrong));
     }
     Ok(checks)
+}
+
+/// Whether the program has the list of crates that it was asked for. What a linker throws away, or a tool strips, nobody misses
+/// until a scanner finds nothing.
+fn listed(image: &Image, plan: &model::Image) -> Result<Check> {
+    let program = image.read(&plan.binary)?.unwrap_or_default();
+    let listed = attest::auditable::listed(&program)?;
+    let wrong = format!("{} lists no crates, and `auditable` asks for them", plan.binary);
+    Ok(check("auditable", listed, "a list of its crates", wrong))
 }
 
 /// The failure that failed checks are; none failed: nothing.

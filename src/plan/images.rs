@@ -91,6 +91,7 @@ pub(super) fn decide(
         env,
         expose,
         expose_because,
+        auditable: settings.workspace.auditable,
         healthcheck: table.healthcheck.clone(),
         stop_signal: table.stop_signal.clone(),
         labels: labels(member, &candidate.selected.binary.name, &table),

@@ -20,6 +20,7 @@ mod select;
 mod stages;
 mod target;
 mod toolchain;
+mod tools;
 
 use std::collections::BTreeMap;
 
@@ -105,6 +106,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let context = context::decide(workspace, &git);
     let files = context::files(settings, &context);
     let toolchain = toolchain::decide(workspace, settings, &context, &mut notes);
+    let auditable = tools::auditable(settings, &toolchain, flags.host.as_ref())?;
     let (secrets, indices) = secrets::decide(workspace)?;
     let machine = flags.host.as_ref().map(|host| machine::Machine::new(workspace, settings, host)).transpose()?;
     let (mut groups, of_group) = linkage::groups(workspace, settings, &features, &candidates, machine.as_ref())?;
@@ -166,6 +168,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         workbench,
         test,
         dev,
+        auditable,
         context,
         git,
         files,

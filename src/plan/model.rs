@@ -23,7 +23,7 @@ pub use compile::{Compile, CompileTool};
 pub use compose::{Compose, ComposeFile, Database, Published, Role, Service, Variable, Volume};
 pub use image::{Asset, Brings, Image, Rootfs, Writable};
 pub use pinned::Pinned;
-pub use stages::{DevProgram, DevStage, Installed, Link, TestRunner, TestStage, Workbench};
+pub use stages::{Auditable, DevProgram, DevStage, Installed, Link, TestRunner, TestStage, Workbench};
 
 /// The version of the plan's JSON.
 pub const SCHEMA: u32 = 1;
@@ -115,6 +115,9 @@ pub struct Plan {
     pub ci: Option<Ci>,
     /// The stage to work in.
     pub dev: DevStage,
+    /// What makes programs list the crates that they consist of; only on request.
+    #[serde(default)]
+    pub auditable: Option<Auditable>,
     /// The images of others that the files name.
     pub pins: Vec<Pinned>,
     /// The lines of the ignore file.

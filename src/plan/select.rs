@@ -17,6 +17,7 @@ const TAKEN: &[&str] = &[
     "builder",
     "workbench",
     "nextest",
+    "auditable",
     "test-deps",
     "test",
     "test-results",

@@ -1,41 +1,18 @@
 //! The stages `test` and `dev`.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
 use super::model::{
-    Asset, Because, CacheMount, Context, DevProgram, DevStage, Group, Image, Installed, Link, Package, TestRunner,
-    TestStage, Toolchain, Workbench,
+    Asset, Because, CacheMount, Context, DevProgram, DevStage, Group, Image, Link, Package, TestRunner, TestStage,
+    Toolchain, Workbench,
 };
-use super::{Candidate, WORKDIR, caches, target, toolchain};
+use super::tools::tool;
+use super::{Candidate, WORKDIR, caches, target};
 use crate::config::Settings;
 use crate::detect;
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::Result;
 use crate::workspace::{Features, Workspace};
 
 /// Where programs run that are under work; each has a folder of its own there.
 const DESK: &str = "/srv";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    #[serde(default)]
-    args: Vec<String>,
-    /// The minor version of the oldest Rust, and the tool's version.
-    versions: Vec<(u64, String)>,
-}
-
-/// The newest version of a tool that this channel compiles; channels that are no release are newer than all of them.
-fn tool(package: &str, channel: &str) -> Result<Option<Installed>> {
-    let rows: BTreeMap<String, Row> = toml::from_str(include_str!("tools.toml"))
-        .map_err(|error| Failure::new(Kind::Internal, "the table of tools cannot be used").caused_by(error))?;
-    let minor = toolchain::minor(channel);
-    Ok(rows.get(package).and_then(|row| {
-        let (_, version) = row.versions.iter().find(|(oldest, _)| minor.is_none_or(|minor| minor >= *oldest))?;
-        Some(Installed { package: package.to_owned(), version: version.clone(), cargo_args: row.args.clone() })
-    }))
-}
 
 /// The last group's, because where one binary needs the system's libraries, so may the tests of its package.
 pub(super) fn workbench(groups: &[Group]) -> Workbench {
@@ -143,27 +120,4 @@ fn links(context: &Context, image: &Image, here: impl Fn(&str) -> String) -> Vec
     };
     let link = |asset: &Asset| Link { path: here(&asset.to), to: format!("{}/{}", context.workdir, asset.from) };
     image.assets.iter().filter(|asset| !inside(asset)).map(link).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tool_is_as_new_as_the_rust_that_compiles_it() {
-        let version = |channel: &str| tool("cargo-nextest", channel).unwrap().map(|tool| tool.version);
-        assert_eq!(version("stable"), version("1.95"));
-        assert_eq!(version("nightly-2026-01-01"), version("stable"));
-        assert_eq!(version("1.90.1").as_deref(), Some("0.9.128"));
-        assert_eq!(version("1.40"), None);
-        assert_eq!(tool("unheard-of", "stable").unwrap(), None);
-    }
-
-    #[test]
-    fn versions_fall_with_the_rust_that_they_need() {
-        let rows: BTreeMap<String, Row> = toml::from_str(include_str!("tools.toml")).unwrap();
-        for (name, row) in rows {
-            assert!(row.versions.is_sorted_by(|newer, older| newer.0 > older.0), "{name}");
-        }
-    }
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod auditable;
 mod bases;
 mod cache;
 mod caching;
@@ -72,6 +73,8 @@ fn main() {
         ("reproducible: the example's members, in two folders", reproducible::example),
         ("xtask: build, check, measure and push, with the tool and without", chores::docker),
         ("doctor: this engine can build, and its own words are told", doctor::healthy),
+        ("auditable: a list of crates in the program", auditable::docker),
+        ("auditable: by this machine, which has to have it", auditable::embedded),
         ("inspect: every fault of a hand-made image", inspecting::faults),
         ("inspect: what a build pushes goes with the image", inspecting::pushed),
         ("measure: a day's edits, and nothing of it stays", measuring::trial),

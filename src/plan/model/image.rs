@@ -31,6 +31,9 @@ pub struct Image {
     pub brings: Option<Brings>,
     /// Where the binary lies in the image: the entrypoint.
     pub binary: String,
+    /// Whether the program lists the crates that it consists of.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub auditable: bool,
     /// The numeric user and group.
     pub user: u32,
     /// The working folder.

@@ -29,6 +29,16 @@ pub struct Installed {
     pub cargo_args: Vec<String>,
 }
 
+/// What makes each program list the crates that it consists of, for scanners that have the program alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Auditable {
+    /// Who writes the list, in a container; a machine that compiles has its own.
+    pub tool: Installed,
+    /// Who wants it.
+    pub because: Because,
+}
+
 /// Who runs the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
