@@ -1,8 +1,11 @@
 //! What people see besides results: status lines in cargo's form, on stderr.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use cargo_dockerize::exec;
 use cargo_dockerize::failure::{Failure, Kind, Result};
 
 /// Says what is going on, unless it is to be quiet.
@@ -35,6 +38,9 @@ impl Shell {
     }
 }
 
+/// How often an interrupt is looked for while somebody thinks.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// How wide tables may be.
 const WIDTH: usize = 100;
 
@@ -57,6 +63,33 @@ pub fn paragraph(text: &mut String, indent: usize, mark: &str, words: &str) {
         filled = true;
     }
     let _ = std::fmt::Write::write_fmt(text, format_args!("{pad}{line}\n"));
+}
+
+/// Asks somebody at a terminal. Only a yes is one.
+///
+/// # Errors
+/// [`Kind::Interrupted`]: the answer was Ctrl-C; [`Kind::Usage`]: there is none that can be read.
+pub fn agreed(question: &str) -> Result<bool> {
+    anstream::eprint!("{question} [y/N] ");
+    let (send, answers) = std::sync::mpsc::channel();
+    // An interrupt does not end the reading, so that another thread does it, and ends with the process.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer).map(|_| answer);
+        drop(send.send(read));
+    });
+    let read = loop {
+        match answers.recv_timeout(LOOK) {
+            Ok(read) => break read,
+            Err(RecvTimeoutError::Timeout) => exec::go_on().inspect_err(|_| anstream::eprintln!())?,
+            Err(RecvTimeoutError::Disconnected) => break Ok(String::new()),
+        }
+    };
+    let answer = read.map_err(|error| Failure::new(Kind::Usage, "the answer cannot be read").caused_by(error))?;
+    if !answer.ends_with('\n') {
+        anstream::eprintln!();
+    }
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// What a child says to the user, as it is; how much of it there is, the child was told.

@@ -78,12 +78,21 @@ pub fn load(workspace: &Workspace) -> Result<Settings> {
 ///
 /// # Errors
 /// [`Kind::Workspace`] with the place: no rule has the name, or it is no level.
-pub fn lint(file: &str, text: &str) -> Result<BTreeMap<String, crate::lint::Level>> {
+pub fn lint(file: &str, text: &str) -> Result<Judging> {
     let manifest = parse(file, text)?;
     let tables = manifest.workspace.and_then(dockerize).or_else(|| manifest.package.and_then(dockerize));
-    let levels = tables.map(|table| table.lint).unwrap_or_default();
+    let Table { lint: levels, mirrors, .. } = tables.unwrap_or_default();
     levels.keys().try_for_each(|name| validate::rule(file, text, name))?;
-    Ok(levels)
+    Ok(Judging { levels, mirrors })
+}
+
+/// What a manifest says to a lint.
+#[derive(Debug, Clone, Default)]
+pub struct Judging {
+    /// What rules mean.
+    pub levels: BTreeMap<String, crate::lint::Level>,
+    /// Prefixes in the place of registries.
+    pub mirrors: BTreeMap<String, String>,
 }
 
 fn member_table(workspace: &Workspace, member: &Member, for_all: bool) -> Result<Option<Table>> {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use edit::edit;
-pub use load::{Settings, lint, load, nearest};
+pub use load::{Judging, Settings, lint, load, nearest};
 
 use crate::plan::model::{Forge, Linkage, Musl, TestRunner};
 

@@ -3,7 +3,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::testing::{Row, archive, because, layout, plan};
-use super::verify::{Check, verify};
+use super::verify::{self, Check, verify};
 use crate::failure::Kind;
 use crate::plan::model::{self, Brings, Linkage};
 
@@ -79,6 +79,31 @@ fn a_program_that_was_to_list_its_crates_does() {
     let asked = model::Image { auditable: true, ..plan() };
     let checks = verify(&made.images().unwrap()[0], &asked, Linkage::StaticMusl, "amd64").unwrap();
     assert_eq!(failed(&checks), ["auditable"]);
+}
+
+#[test]
+fn an_image_for_another_platform_than_was_asked_for_is_wrong() {
+    let made = layout(&json!({ "User": "65532", "Entrypoint": ["/usr/local/bin/app"] }), &[("", archive(&good()))]);
+    let image = made.images().unwrap().remove(0);
+    let flaws = |platforms: &[&str]| {
+        let platforms: Vec<String> = platforms.iter().copied().map(str::to_owned).collect();
+        let checks = verify(&image, &plan(), Linkage::StaticMusl, verify::architecture(&image, &platforms)).unwrap();
+        failed(&checks).join(" ")
+    };
+    assert_eq!(flaws(&["linux/arm64"]), "program");
+    assert_eq!(flaws(&["linux/arm64", "linux/arm/v7"]), "program");
+    assert_eq!(flaws(&["linux/arm64", "linux/amd64"]), "");
+    assert_eq!(flaws(&[]), "");
+}
+
+#[test]
+fn what_a_base_brings_is_not_installed() {
+    let mut image = plan();
+    image.rootfs.zoneinfo = Some(because());
+    image.rootfs.init = Some(because());
+    assert_eq!(image.installs(), ["catatonit", "tzdata"]);
+    image.brings = Some(Brings { zoneinfo: Some("/usr/share/zoneinfo".into()), ..Brings::default() });
+    assert_eq!(image.installs(), ["catatonit"]);
 }
 
 #[test]

@@ -111,6 +111,13 @@ fn listed(image: &Image, plan: &model::Image) -> Result<Check> {
     Ok(check("auditable", listed, "a list of its crates", wrong))
 }
 
+/// The processor that an image has to be for: one that was asked for. Where nobody asked, it is what the image says.
+pub fn architecture<'a>(image: &'a Image, platforms: &'a [String]) -> &'a str {
+    let own = image.config.architecture.as_str();
+    let mut asked = platforms.iter().filter_map(|name| name.split('/').nth(1));
+    if asked.clone().any(|name| name == own) { own } else { asked.next().unwrap_or(own) }
+}
+
 /// The failure that failed checks are; none failed: nothing.
 pub fn failure(name: &str, checks: &[Check]) -> Option<Failure> {
     let failed: Vec<String> =

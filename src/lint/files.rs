@@ -3,8 +3,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
 
-use super::model::Dockerfile;
-use super::{ContextFolder, Input, Source};
+use super::companions::{self, Lying};
+use super::{ContextFolder, Input, Source, place};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::folder_of;
 
@@ -41,9 +41,6 @@ const PASSED_OVER: &[&str] = &[".git", "target", "node_modules", ".hg", ".jj", "
 /// How deep, and how many files of a context are looked at.
 const DEPTH: usize = 5;
 const ENTRIES: usize = 5_000;
-
-/// How many folders above a Dockerfile could be its context.
-const ABOVE: usize = 4;
 
 /// Whether a file of this name is a Dockerfile.
 pub fn is_dockerfile(name: &str) -> bool {
@@ -100,7 +97,13 @@ pub fn load(file: &Utf8Path, shown: &str) -> Result<Loaded> {
         |error: std::io::Error| Failure::new(Kind::Usage, format!("`{shown}` cannot be read")).caused_by(error);
     let text = text(&fs_err::read(file).map_err(unreadable)?);
     let parsed = super::parse(&text).unwrap_or_default();
-    let context = context(file, &parsed);
+    let own = folder_of(file).canonicalize_utf8().ok();
+    let folders = own.as_deref().map(place::above).unwrap_or_default();
+    let companions = match (file.canonicalize_utf8(), folders.last()) {
+        (Ok(file), Some(top)) => companions::building(&file, top, &lying(&folders, &file, shown)),
+        _ => Vec::new(),
+    };
+    let context = place::context(&folders, &parsed, &companions);
     let ignore_file = ignore_file(file, context.as_deref());
     let ignore = ignore_file.as_ref().and_then(|path| {
         let name = shown_beside(path, file, shown);
@@ -108,42 +111,54 @@ pub fn load(file: &Utf8Path, shown: &str) -> Result<Loaded> {
     });
     let folder = context.as_deref().map(look);
     let dockerfile = Source { path: shown.to_owned(), text };
-    let companions = companions(file, context.as_deref(), shown);
-    let input = Input { dockerfile, ignore, context: folder, companions };
+    let input = Input { dockerfile, ignore, context: folder, companions, mirrors: std::collections::BTreeMap::new() };
     Ok(Loaded { input, file: Some(file.to_owned()), context, ignore_file })
 }
 
-/// Compose and bake files in the Dockerfile's folder and in that of its context.
-fn companions(file: &Utf8Path, context: Option<&Utf8Path>, shown: &str) -> Vec<Source> {
-    let own = folder_of(file);
-    let mut folders = vec![own.to_owned()];
-    folders.extend(
-        context.filter(|context| own.canonicalize_utf8().ok().as_deref() != Some(*context)).map(Utf8Path::to_owned),
-    );
-    let mut found = Vec::new();
-    for folder in folders {
-        let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
-        let mut names: Vec<Utf8PathBuf> = entries
-            .filter(|entry| super::companions::is_companion(entry.file_name()))
-            .map(camino::Utf8DirEntry::into_path)
-            .filter(|path| path.is_file())
-            .collect();
-        names.sort();
-        for path in names {
-            let Ok(bytes) = fs_err::read(&path) else { continue };
-            // Both as absolute ones, or neither is found from the other.
-            let place = path.canonicalize_utf8().ok().zip(file.canonicalize_utf8().ok());
-            let name = place.map(|(path, file)| shown_beside(&path, &file, shown));
-            found.extend(name.map(|path| Source { path, text: text(&bytes) }));
-        }
-    }
+/// Compose and bake files in a Dockerfile's folder and in those above it.
+fn lying(folders: &[&Utf8Path], file: &Utf8Path, shown: &str) -> Vec<Lying> {
+    let paths = folders.iter().flat_map(|folder| companions_in(folder));
+    let read = paths.filter_map(|path| {
+        let text = text(&fs_err::read(&path).ok()?);
+        let source = Source { path: shown_beside(&path, file, shown), text };
+        Some(Lying { path, source })
+    });
+    read.collect()
+}
+
+/// The compose and bake files of one folder.
+fn companions_in(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
+    let named = entries.filter(|entry| companions::is_companion(entry.file_name()));
+    let mut paths: Vec<Utf8PathBuf> =
+        named.map(camino::Utf8DirEntry::into_path).filter(|path| path.is_file()).collect();
+    paths.sort();
+    paths
+}
+
+/// The Dockerfiles that compose and bake files of a folder build, below that folder.
+pub fn named(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let Ok(real) = folder.canonicalize_utf8() else { return Vec::new() };
+    let texts = companions_in(&real).into_iter().filter_map(|path| Some((text(&fs_err::read(&path).ok()?), path)));
+    let said = texts.flat_map(|(text, path)| companions::dockerfiles(&path, &text));
+    let inside = said.filter_map(|path| Some(path.strip_prefix(&real).ok()?.to_owned()));
+    let ours = inside.filter(|path| path.components().all(|part| !PASSED_OVER.contains(&part.as_str())));
+    let mut found: Vec<Utf8PathBuf> = ours.map(|path| folder.join(path)).filter(|path| path.is_file()).collect();
+    found.sort();
+    found.dedup();
     found
 }
 
 /// A Dockerfile from somewhere else, with nothing around it.
 pub fn alone(shown: &str, text: String) -> Loaded {
     let dockerfile = Source { path: shown.to_owned(), text };
-    let input = Input { dockerfile, ignore: None, context: None, companions: Vec::new() };
+    let input = Input {
+        dockerfile,
+        ignore: None,
+        context: None,
+        companions: Vec::new(),
+        mirrors: std::collections::BTreeMap::new(),
+    };
     Loaded { input, file: None, context: None, ignore_file: None }
 }
 
@@ -173,55 +188,6 @@ fn shown_beside(path: &Utf8Path, file: &Utf8Path, shown: &str) -> String {
         }
     }
     if joined.is_absolute() { joined.into_string() } else { parts.join("/") }
-}
-
-/// The folder that a Dockerfile is built in, by the evidence: the nearest one from its own upwards that has what it copies.
-fn context(file: &Utf8Path, parsed: &Dockerfile) -> Option<Utf8PathBuf> {
-    let own = folder_of(file);
-    let own = own.canonicalize_utf8().ok()?;
-    let mut folders: Vec<&Utf8Path> = Vec::new();
-    for folder in own.ancestors().take(ABOVE) {
-        folders.push(folder);
-        if folder.join(".git").exists() {
-            break;
-        }
-    }
-    // Without a repository nothing says where to stop.
-    if folders.last().is_none_or(|top| !top.join(".git").exists()) {
-        folders.truncate(1);
-    }
-    let wanted = wanted(parsed);
-    let has = |folder: &Utf8Path| wanted.iter().all(|path| folder.join(path).exists());
-    let builds_here = |folder: &Utf8Path| !calls_cargo(parsed) || folder.join("Cargo.toml").is_file();
-    let found = folders.iter().find(|folder| has(folder) && builds_here(folder));
-    let has_ignore_file = |folder: &Utf8Path| folder.join(".dockerignore").is_file();
-    // `COPY . .` fits every folder. Where one above has the ignore file, that one may be meant as well.
-    if wanted.is_empty()
-        && let Some(found) = found
-        && !has_ignore_file(found)
-        && folders.iter().any(|folder| *folder != *found && has_ignore_file(folder))
-    {
-        return None;
-    }
-    let alone = folders.len() == 1 || has_ignore_file(&own);
-    found.map(|folder| folder.to_path_buf()).or_else(|| alone.then(|| own.clone()))
-}
-
-/// What a Dockerfile takes out of its context, as far as it is plain paths.
-fn wanted(parsed: &Dockerfile) -> Vec<String> {
-    let transfers = parsed.stages.iter().flat_map(|stage| &stage.instructions).filter_map(|one| one.from_context());
-    let paths = transfers.flat_map(|transfer| &transfer.sources).map(|source| source.text.as_str());
-    let plain =
-        paths.filter(|path| !path.contains(['$', '*', '?', '[']) && !path.contains("://") && !path.starts_with("git@"));
-    plain
-        .map(|path| path.trim_start_matches('/').to_owned())
-        .filter(|path| !matches!(path.as_str(), "" | "." | "./"))
-        .collect()
-}
-
-fn calls_cargo(parsed: &Dockerfile) -> bool {
-    let runs = parsed.stages.iter().flat_map(super::model::Stage::runs);
-    runs.flat_map(|(_, _, run)| &run.calls).any(|call| call.program() == "cargo" && call.has(&["build", "install"]))
 }
 
 /// What is in a context.
@@ -290,6 +256,88 @@ mod tests {
         let files = [("tools/.dockerignore", "target\n"), ("tools/Dockerfile", ALL)];
         assert!(loaded(&files, "tools/Dockerfile").context.is_some());
         assert!(loaded(&files[1..], "tools/Dockerfile").context.is_some());
+    }
+
+    /// The context of `docker/Dockerfile`, as a folder of its repository; `-`: none.
+    fn context(files: &[(&str, &str)]) -> String {
+        let base = [("docker/Dockerfile", ALL), ("app/Cargo.toml", ""), ("Cargo.toml", "")];
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap().canonicalize_utf8().unwrap();
+        fs_err::create_dir(root.join(".git")).unwrap();
+        for (path, text) in base.iter().chain(files) {
+            fs_err::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs_err::write(root.join(path), text).unwrap();
+        }
+        let loaded = load(&root.join("docker/Dockerfile"), "docker/Dockerfile").unwrap();
+        loaded.context.map_or("-".to_owned(), |context| context.strip_prefix(&root).unwrap().to_string())
+    }
+
+    #[test]
+    fn compose_and_bake_files_say_the_context() {
+        let compose = |build: &str| format!("services:\n  api:\n    build: {build}\n");
+        let bake = |body: &str| format!("target \"api\" {{\n{body}\n}}\n");
+        let app = "{ context: app, dockerfile: ../docker/Dockerfile }";
+        let up = "context = \"app\"\ndockerfile = \"../docker/Dockerfile\"";
+        assert_eq!(context(&[]), "docker");
+        assert_eq!(context(&[("compose.yaml", &compose(app))]), "app");
+        assert_eq!(context(&[("docker/compose.yaml", &compose("{ context: .., dockerfile: docker/Dockerfile }"))]), "");
+        assert_eq!(context(&[("docker-bake.hcl", &bake(up))]), "app");
+        // Bake goes by the folder that somebody stands in, which only the repository's top can be here.
+        let top = bake("dockerfile = \"docker/Dockerfile\"");
+        assert_eq!(context(&[("docker/docker-bake.hcl", &top)]), "");
+        // What has another Dockerfile says nothing of this one, and neither does a variable.
+        assert_eq!(context(&[("compose.yaml", &compose("app"))]), "docker");
+        assert_eq!(context(&[("compose.yaml", &compose("\"${WHERE}\""))]), "docker");
+        // A folder that is not there is none.
+        let lost = compose("{ context: lost, dockerfile: ../docker/Dockerfile }");
+        assert_eq!(context(&[("compose.yaml", &lost)]), "docker");
+    }
+
+    #[test]
+    fn what_is_said_in_two_ways_is_not_said() {
+        let one = "services:\n  a:\n    build: { context: app, dockerfile: ../docker/Dockerfile }\n";
+        let two = "services:\n  b:\n    build: { context: ., dockerfile: docker/Dockerfile }\n";
+        assert_eq!(context(&[("compose.yaml", one), ("docker-compose.yml", two)]), "-");
+        assert_eq!(context(&[("compose.yaml", one), ("docker-compose.yml", one)]), "app");
+        // Both folders have a Dockerfile that this could be.
+        let bake = "target \"a\" {\n  context = \".\"\n}\n";
+        let other = [("Dockerfile", ALL), (".dockerignore", ""), ("docker/docker-bake.hcl", bake)];
+        assert_eq!(context(&other), "-");
+        // What it copies lies elsewhere.
+        let copies = ("docker/Dockerfile", "FROM a\nCOPY docker/Dockerfile /\n");
+        assert_eq!(context(&[copies]), "");
+        assert_eq!(context(&[copies, ("compose.yaml", one)]), "-");
+    }
+
+    #[test]
+    fn parts_of_a_build_are_no_builds() {
+        // Alone, the override would be one of `docker/Dockerfile` in `docker`.
+        let whole = "services:\n  a:\n    build: { context: ../app }\n";
+        let part = "services:\n  a:\n    build: { target: dev }\n";
+        let files = [("docker/compose.yaml", whole), ("docker/compose.override.yaml", part)];
+        let named = |files: &[(&str, &str)]| {
+            let all: Vec<_> =
+                [("docker/Dockerfile", ALL), ("app/Dockerfile", ALL)].iter().chain(files).copied().collect();
+            loaded(&all, "docker/Dockerfile").input.companions.len()
+        };
+        assert_eq!(named(&files), 0);
+        assert_eq!(named(&files[1..]), 1);
+        let bake = "target \"common\" {\n  args = {}\n}\ntarget \"a\" {\n  inherits = [\"common\"]\n  context = \"../app\"\n}\n";
+        assert_eq!(named(&[("docker/docker-bake.hcl", bake)]), 0);
+        let extends = "services:\n  a:\n    extends: { file: x.yaml, service: a }\n    build: { target: dev }\n";
+        assert_eq!(named(&[("docker/compose.yaml", extends)]), 0);
+    }
+
+    #[test]
+    fn dockerfiles_that_compose_and_bake_files_name() {
+        let compose = "services:\n  a:\n    build: { dockerfile: docker/api.docker }\n  b:\n    build: ./gone\n  c:\n    build: ../out\n  d:\n    build: vendor/d\n";
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        for (path, text) in [("compose.yaml", compose), ("docker/api.docker", ALL), ("vendor/d/Dockerfile", ALL)] {
+            fs_err::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs_err::write(root.join(path), text).unwrap();
+        }
+        assert_eq!(named(root), [root.join("docker/api.docker")]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Texts that nobody wrote in earnest: no rule may fall over them, and each place is one of the text.
 
+use super::companions::{Lying, building};
 use proptest::prelude::*;
 
 use super::{ContextFolder, Input, Level, Levels, Source, judge, rows};
@@ -59,15 +60,14 @@ proptest! {
             levels.set(&row.name, Level::Warn).unwrap();
         }
         let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+        let others = [("compose.yaml", &other), ("docker-bake.hcl", &hcl), ("docker-bake.json", &hcl)];
+        let lying = others.map(|(name, text)| Lying { path: format!("/r/{name}").into(), source: source(name, text) });
         let input = Input {
             dockerfile: source("Dockerfile", &text),
             ignore: Some(source(".dockerignore", &other)),
             context: Some(ContextFolder::default()),
-            companions: vec![
-                source("compose.yaml", &other),
-                source("docker-bake.hcl", &hcl),
-                source("docker-bake.json", &hcl),
-            ],
+            companions: building("/r/Dockerfile".into(), "/r".into(), &lying),
+            mirrors: std::collections::BTreeMap::new(),
         };
         for finding in judge(&input, &levels, None) {
             let source = input.source(finding.found.file);

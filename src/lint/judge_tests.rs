@@ -42,6 +42,7 @@ fn input(text: &str) -> Input {
         ignore: Some(source(".dockerignore", text)),
         context: Some(context),
         companions: Vec::new(),
+        mirrors: std::collections::BTreeMap::new(),
     }
 }
 
@@ -74,6 +75,18 @@ fn the_whole_one_is_read_and_has_much_to_say() {
     assert!(parse(WHOLE).is_ok(), "{:?}", parse(WHOLE).err());
     assert!(judge(&input(WHOLE), &Levels::default(), None).len() > 12);
     all(WHOLE);
+}
+
+#[test]
+fn a_mirrors_name_is_that_of_what_it_stands_for() {
+    let text = "FROM mirror.example/hub/library/debian:buster-slim\nUSER 1\nCMD [\"a\"]\n";
+    let found = |mirrors: &[(&str, &str)]| {
+        let mirrors = mirrors.iter().map(|(registry, prefix)| ((*registry).to_owned(), (*prefix).to_owned())).collect();
+        let findings = judge(&Input { mirrors, ..input(text) }, &Levels::default(), None);
+        findings.iter().any(|finding| finding.rule == "end-of-life")
+    };
+    assert!(found(&[("docker.io", "mirror.example/hub/")]));
+    assert!(!found(&[]) && !found(&[("ghcr.io", "mirror.example/hub/")]));
 }
 
 proptest! {

@@ -18,6 +18,7 @@ mod levels;
 mod merge;
 pub mod model;
 mod parse;
+mod place;
 pub mod report;
 pub mod rules;
 pub mod shell;
@@ -34,6 +35,7 @@ pub use merge::merge;
 pub use parse::{Unreadable, parse};
 pub use table::{RuleRow, row, rows, url};
 
+use companions::Companion;
 use model::{Dockerfile, Span};
 
 /// What a finding means for the build that runs the lint.
@@ -79,8 +81,10 @@ pub struct Input {
     pub ignore: Option<Source>,
     /// The context that it is built in, where that can be told.
     pub context: Option<ContextFolder>,
-    /// Bake and compose files that name it.
-    pub companions: Vec<Source>,
+    /// Bake and compose files that build it.
+    pub companions: Vec<Companion>,
+    /// Prefixes in the place of registries, as the workspace's metadata has them.
+    pub mirrors: std::collections::BTreeMap<String, String>,
 }
 
 /// A build context, as far as it was looked at.
@@ -231,7 +235,7 @@ pub fn judge(input: &Input, levels: &Levels, facts: Option<&Facts>) -> Vec<Findi
         }
     };
     let file = match parse(&input.dockerfile.text) {
-        Ok(file) => file,
+        Ok(file) => Dockerfile { mirrors: input.mirrors.clone(), ..file },
         Err(error) => {
             if let Some(rule) = row("syntax") {
                 let message = format!("this is no Dockerfile: {}", error.message);
@@ -284,7 +288,7 @@ impl Input {
         match place {
             Where::Dockerfile => &self.dockerfile,
             Where::Ignore => self.ignore.as_ref().unwrap_or(&self.dockerfile),
-            Where::Companion(at) => self.companions.get(at).unwrap_or(&self.dockerfile),
+            Where::Companion(at) => self.companions.get(at).map_or(&self.dockerfile, |companion| &companion.source),
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Dockerfile {
     pub stages: Vec<Stage>,
     /// Comments that stand on lines of their own, without their `#`.
     pub comments: Vec<Word>,
+    /// Prefixes in the place of registries, by which images may be called.
+    pub mirrors: BTreeMap<String, String>,
 }
 
 /// What follows a `FROM`.

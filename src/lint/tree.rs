@@ -1,6 +1,6 @@
 //! Compose and bake files as trees with places. YAML's references stay references: nothing grows by being read.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, ObjectKey};
@@ -27,7 +27,7 @@ pub enum Kind {
     /// Any scalar, as it is written.
     Text(String),
     /// A list.
-    List(Vec<Rc<Node>>),
+    List(Vec<Arc<Node>>),
     /// Keys in their order.
     Map(Vec<Entry>),
     /// What cannot be told: an expression.
@@ -42,7 +42,7 @@ pub struct Entry {
     /// Where that stands.
     pub span: Span,
     /// The value.
-    pub value: Rc<Node>,
+    pub value: Arc<Node>,
 }
 
 impl Node {
@@ -52,7 +52,7 @@ impl Node {
     }
 
     /// A list's items.
-    pub fn items(&self) -> &[Rc<Node>] {
+    pub fn items(&self) -> &[Arc<Node>] {
         if let Kind::List(items) = &self.what { items } else { &[] }
     }
 
@@ -79,14 +79,14 @@ impl Node {
 }
 
 /// A YAML file's first document; none: it is none, or is nested too deep.
-pub fn yaml(text: &str) -> Option<Rc<Node>> {
+pub fn yaml(text: &str) -> Option<Arc<Node>> {
     let bytes: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let place = |span: &Marked| {
         let at = |index: usize| bytes.get(index).copied().unwrap_or(text.len());
         at(span.start.index())..at(span.end.index())
     };
     let mut open: Vec<Open> = Vec::new();
-    let mut anchors: Vec<(usize, Rc<Node>)> = Vec::new();
+    let mut anchors: Vec<(usize, Arc<Node>)> = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, marked) = event.ok()?;
         let span = place(&marked);
@@ -101,14 +101,14 @@ pub fn yaml(text: &str) -> Option<Rc<Node>> {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let last = open.pop()?;
-                Some((last.anchor, Rc::new(last.close(span.end))))
+                Some((last.anchor, Arc::new(last.close(span.end))))
             }
             Event::Scalar(value, _, anchor, _) => {
-                Some((anchor, Rc::new(Node { span, what: Kind::Text(value.into_owned()) })))
+                Some((anchor, Arc::new(Node { span, what: Kind::Text(value.into_owned()) })))
             }
             Event::Alias(id) => {
-                let known = anchors.iter().rev().find(|(anchor, _)| *anchor == id).map(|(_, node)| Rc::clone(node));
-                Some((0, known.unwrap_or_else(|| Rc::new(Node { span, what: Kind::Other }))))
+                let known = anchors.iter().rev().find(|(anchor, _)| *anchor == id).map(|(_, node)| Arc::clone(node));
+                Some((0, known.unwrap_or_else(|| Arc::new(Node { span, what: Kind::Other }))))
             }
             Event::DocumentEnd | Event::StreamEnd => return None,
             _ => None,
@@ -118,7 +118,7 @@ pub fn yaml(text: &str) -> Option<Rc<Node>> {
         }
         let Some((anchor, node)) = done else { continue };
         if anchor > 0 {
-            anchors.push((anchor, Rc::clone(&node)));
+            anchors.push((anchor, Arc::clone(&node)));
         }
         match open.last_mut() {
             None => return Some(node),
@@ -132,13 +132,13 @@ pub fn yaml(text: &str) -> Option<Rc<Node>> {
 struct Open {
     anchor: usize,
     start: usize,
-    list: Option<Vec<Rc<Node>>>,
+    list: Option<Vec<Arc<Node>>>,
     map: Vec<Entry>,
-    key: Option<Rc<Node>>,
+    key: Option<Arc<Node>>,
 }
 
 impl Open {
-    fn take(&mut self, node: Rc<Node>) {
+    fn take(&mut self, node: Arc<Node>) {
         if let Some(list) = &mut self.list {
             list.push(node);
         } else if let Some(key) = self.key.take() {
@@ -156,7 +156,7 @@ impl Open {
 }
 
 /// A bake file of HCL: blocks are maps by their kind and their label, `target.api`.
-pub fn hcl(text: &str) -> Option<Rc<Node>> {
+pub fn hcl(text: &str) -> Option<Arc<Node>> {
     let mut depth = 0_usize;
     for byte in text.bytes() {
         match byte {
@@ -170,21 +170,21 @@ pub fn hcl(text: &str) -> Option<Rc<Node>> {
         }
     }
     let body = hcl_edit::parser::parse_body(text).ok()?;
-    Some(Rc::new(Node { span: 0..text.len(), what: Kind::Map(structures(&body)) }))
+    Some(Arc::new(Node { span: 0..text.len(), what: Kind::Map(structures(&body)) }))
 }
 
 fn structures(body: &Body) -> Vec<Entry> {
     let entry = |structure: &Structure| match structure {
         Structure::Attribute(attribute) => {
             let span = attribute.key.span().unwrap_or_default();
-            Entry { key: attribute.key.as_str().to_owned(), span, value: Rc::new(value(&attribute.value)) }
+            Entry { key: attribute.key.as_str().to_owned(), span, value: Arc::new(value(&attribute.value)) }
         }
         Structure::Block(block) => {
             let label = block.labels.first();
             let span = label.and_then(hcl_edit::Span::span).or_else(|| block.ident.span()).unwrap_or_default();
             let name = label.map_or(String::new(), |label| format!(".{}", label.as_str()));
             let inner = Node { span: block.span().unwrap_or_default(), what: Kind::Map(structures(&block.body)) };
-            Entry { key: format!("{}{name}", block.ident.as_str()), span, value: Rc::new(inner) }
+            Entry { key: format!("{}{name}", block.ident.as_str()), span, value: Arc::new(inner) }
         }
     };
     body.iter().map(entry).collect()
@@ -194,7 +194,7 @@ fn value(expression: &Expression) -> Node {
     let what = match expression {
         Expression::String(text) => Kind::Text(text.as_str().to_owned()),
         Expression::Bool(yes) => Kind::Text(yes.value().to_string()),
-        Expression::Array(array) => Kind::List(array.iter().map(|one| Rc::new(value(one))).collect()),
+        Expression::Array(array) => Kind::List(array.iter().map(|one| Arc::new(value(one))).collect()),
         Expression::Object(object) => Kind::Map(
             object
                 .iter()
@@ -204,7 +204,7 @@ fn value(expression: &Expression) -> Node {
                         ObjectKey::Expression(Expression::String(text)) => text.as_str().to_owned(),
                         ObjectKey::Expression(_) => String::new(),
                     };
-                    Entry { key: name, span: key.span().unwrap_or_default(), value: Rc::new(value(one.expr())) }
+                    Entry { key: name, span: key.span().unwrap_or_default(), value: Arc::new(value(one.expr())) }
                 })
                 .collect(),
         ),

@@ -244,3 +244,7 @@ fn within(context: &Utf8Path, inside: &str) -> Result<Utf8PathBuf> {
     Err(Failure::new(Kind::Workspace, format!("`{inside}` is a link that leads out of the workspace"))
         .help("put the file itself there: what lies elsewhere is on no other machine"))
 }
+
+#[cfg(test)]
+#[path = "rootfs_tests.rs"]
+mod tests;

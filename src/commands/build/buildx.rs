@@ -66,7 +66,7 @@ pub fn run(
     for image in &images {
         let tags = request.targets.get(&image.stage).map(|target| target.tags.clone()).unwrap_or_default();
         let found = Layout::new(Request::layout(&scratch, &image.stage)).images()?;
-        report.images.extend(look(&plan, image, &found, &tags, (profile, &last))?);
+        report.images.extend(look(&plan, image, &found, &tags, &args.running.platform, (profile, &last))?);
         if let Some(documents) = &documents {
             found.iter().try_for_each(|one| documents.push(image, one, &tags, shell))?;
         }
@@ -132,6 +132,7 @@ fn look(
     image: &Image,
     found: &[cargo_dockerize::image::Image],
     tags: &[String],
+    platforms: &[String],
     (profile, last): (&Profile, &Last),
 ) -> Result<Vec<ImageReport>> {
     let linkage = plan.groups[image.group].linkage;
@@ -143,7 +144,7 @@ fn look(
             digest: found.digest.clone(),
             size: Size::of(found, image),
             before: last.size(&profile.name, &image.name, &platform),
-            checks: verify::verify(found, image, linkage, &found.config.architecture)?,
+            checks: verify::verify(found, image, linkage, verify::architecture(found, platforms))?,
             platform,
         })
     };

@@ -52,12 +52,8 @@ pub fn demand(subject: &Subject<'_>, args: &Reproducible, on_engine: bool, shell
 /// What is installed into the stages that these images come from.
 fn packages<'a>(subject: &'a Subject<'_>) -> Vec<&'a str> {
     let groups = subject.groups().into_iter().flat_map(|group| &subject.plan.groups[group].packages);
-    let roots = subject.images.iter().flat_map(|image| &image.rootfs.packages);
-    let own = |wanted: bool, name: &'static str| wanted.then_some(name);
-    let init = own(subject.images.iter().any(|image| image.rootfs.init.is_some()), "catatonit");
-    let zones = own(subject.images.iter().any(|image| image.rootfs.zoneinfo.is_some()), "tzdata");
-    let mut names: Vec<&str> =
-        groups.chain(roots).map(|package| package.name.as_str()).chain(init).chain(zones).collect();
+    let roots = subject.images.iter().flat_map(|image| image.installs());
+    let mut names: Vec<&str> = groups.map(|package| package.name.as_str()).chain(roots).collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -1,9 +1,9 @@
 //! `cargo dockerize lint --fix`
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use cargo_dockerize::emit::{self, State};
 use cargo_dockerize::exec::Command;
 use cargo_dockerize::failure::{Failure, Kind, Result};
@@ -17,6 +17,15 @@ use crate::ui::{self, Shell};
 
 /// How often is looked again: edits at one place wait for each other.
 const ROUNDS: usize = 8;
+
+/// A file with the edits of all findings.
+struct Change<'a> {
+    /// As it is shown.
+    name: &'a str,
+    path: Utf8PathBuf,
+    text: &'a str,
+    new: &'a str,
+}
 
 /// Shows the edits, makes them if they are wanted, and looks again.
 pub fn run(files: &mut Vec<Loaded>, args: &Fixing, shell: Shell, look: impl Fn(&[Loaded]) -> Report) -> Result<()> {
@@ -32,28 +41,31 @@ pub fn run(files: &mut Vec<Loaded>, args: &Fixing, shell: Shell, look: impl Fn(&
         fixed += count;
         report = look(&shadow);
     }
-    let changed: Vec<(Utf8PathBuf, &String, &String)> = old
+    let changed: Vec<Change<'_>> = old
         .iter()
-        .filter_map(|(name, text)| Some((path(files, name)?, text, report.sources.get(name)?)))
-        .filter(|(_, text, new)| text != new)
+        .filter_map(|(name, text)| {
+            Some(Change { name, path: path(files, name)?, text, new: report.sources.get(name)? })
+        })
+        .filter(|change| change.text != change.new)
         .collect();
     if changed.is_empty() {
         shell.status("Unchanged", "no finding has an edit that does away with it");
         return Ok(());
     }
-    for (path, text, new) in &changed {
-        ui::print(&emit::unified_by(path.as_str(), "fixed", text, new))?;
+    for Change { name, text, new, .. } in &changed {
+        ui::print(&emit::unified_by(name, "fixed", text, new))?;
     }
-    if args.dry_run || !agreed(args)? {
+    if args.dry_run {
         return Ok(());
     }
-    for (path, _, _) in &changed {
-        kept(path, args)?;
+    // Nobody is asked about what is refused in any case.
+    changed.iter().try_for_each(|change| kept(change, args))?;
+    if !agreed(args)? {
+        return Ok(());
     }
-    for (path, text, new) in &changed {
-        let folder = folder_of(path);
-        emit::write_plain(folder, path.file_name().unwrap_or_default(), text, new)?;
-        shell.status("Fixed", path);
+    for Change { name, path, text, new } in &changed {
+        emit::write_plain(folder_of(path), path.file_name().unwrap_or_default(), text, new)?;
+        shell.status("Fixed", name);
     }
     shell.status("Fixed", format!("{fixed} finding{}", if fixed == 1 { "" } else { "s" }));
     *files = shadow;
@@ -101,15 +113,11 @@ fn agreed(args: &Fixing) -> Result<bool> {
         return Err(Failure::new(Kind::Usage, "nobody is there to be asked whether these edits are wanted")
             .help("`--yes` makes them, `--dry-run` only shows them"));
     }
-    anstream::eprint!("Make these edits? [y/N] ");
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.map_err(|error| Failure::new(Kind::Usage, "the answer cannot be read").caused_by(error))?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    ui::agreed("Make these edits?")
 }
 
 /// Refuses what could not be had back, as `cargo fix` does.
-fn kept(path: &Utf8Path, args: &Fixing) -> Result<()> {
+fn kept(Change { name: shown, path, .. }: &Change<'_>, args: &Fixing) -> Result<()> {
     let folder = folder_of(path);
     let name = path.file_name().unwrap_or_default();
     let git = Command::new("git", "see whether the file is committed").args([
@@ -121,10 +129,10 @@ fn kept(path: &Utf8Path, args: &Fixing) -> Result<()> {
     ]);
     let output = git.cwd(folder).output().ok().filter(|output| output.status.success());
     match output.map(|output| output.stdout) {
-        None if !args.allow_no_vcs => Err(Failure::new(Kind::Emit, format!("no version control keeps `{path}`"))
+        None if !args.allow_no_vcs => Err(Failure::new(Kind::Emit, format!("no version control keeps `{shown}`"))
             .help("`--allow-no-vcs` edits it all the same")),
         Some(said) if !said.trim().is_empty() && !args.allow_dirty => {
-            Err(Failure::new(Kind::Emit, format!("`{path}` has changes that are not committed"))
+            Err(Failure::new(Kind::Emit, format!("`{shown}` has changes that are not committed"))
                 .help("commit them, or edit it all the same with `--allow-dirty`"))
         }
         _ => Ok(()),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_dockerize::config;
+use cargo_dockerize::config::{self, Judging};
 use cargo_dockerize::engine;
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::lint::files::{self, Loaded};
@@ -20,7 +20,8 @@ use crate::ui::{self, Shell};
 
 pub fn run(args: &Lint, common: &Common, shell: Shell) -> Result<()> {
     let root = root(common)?;
-    let levels = levels(args, root.as_deref())?;
+    let Judging { levels, mirrors } = judging(root.as_deref())?;
+    let levels = asked(args, Levels::new(levels))?;
     if let Some(name) = &args.explain {
         return explain(name, &levels);
     }
@@ -28,6 +29,9 @@ pub fn run(args: &Lint, common: &Common, shell: Shell) -> Result<()> {
         return ui::print(&list(&levels));
     }
     let mut files = find(args, root.as_deref())?;
+    for file in &mut files {
+        file.input.mirrors.clone_from(&mirrors);
+    }
     let engine = !args.no_engine && !common.offline;
     if args.fixing.fix {
         // The engine reads the disk, and edits are tried out in memory first.
@@ -86,12 +90,16 @@ fn root(common: &Common) -> Result<Option<Utf8PathBuf>> {
     Ok(found.map(|folder| folder.to_path_buf()))
 }
 
-fn levels(args: &Lint, root: Option<&Utf8Path>) -> Result<Levels> {
+/// What the manifest says.
+fn judging(root: Option<&Utf8Path>) -> Result<Judging> {
     let manifest = root.map(|root| root.join("Cargo.toml")).filter(|path| path.is_file());
     let text = manifest.map(fs_err::read_to_string).transpose();
     let text = text.map_err(|error| Failure::new(Kind::Workspace, "the manifest cannot be read").caused_by(error))?;
-    let own = text.map_or_else(|| Ok(BTreeMap::new()), |text| config::lint("Cargo.toml", &text))?;
-    let mut levels = Levels::new(own);
+    text.map_or_else(|| Ok(Judging::default()), |text| config::lint("Cargo.toml", &text))
+}
+
+/// Levels with what the command line says.
+fn asked(args: &Lint, mut levels: Levels) -> Result<Levels> {
     for (names, level) in [(&args.allow, Level::Allow), (&args.warn, Level::Warn), (&args.deny, Level::Deny)] {
         names.iter().try_for_each(|name| levels.set(name, level))?;
     }
@@ -110,7 +118,7 @@ fn find(args: &Lint, root: Option<&Utf8Path>) -> Result<Vec<Loaded>> {
             continue;
         }
         let path = Utf8Path::new(path);
-        let named = if path.is_dir() { files::within(path) } else { vec![path.to_owned()] };
+        let named = if path.is_dir() { with_named(files::within(path), path) } else { vec![path.to_owned()] };
         for file in named {
             let shown = file.strip_prefix("./").unwrap_or(&file).to_string();
             found.push(files::load(&file, &shown)?);
@@ -118,7 +126,7 @@ fn find(args: &Lint, root: Option<&Utf8Path>) -> Result<Vec<Loaded>> {
     }
     if args.paths.is_empty() {
         let folder = root.unwrap_or(Utf8Path::new("."));
-        for file in files::beside(folder) {
+        for file in with_named(files::beside(folder), folder) {
             let shown = file.strip_prefix(folder).unwrap_or(&file).to_string();
             found.push(files::load(&file, &shown)?);
         }
@@ -130,6 +138,13 @@ fn find(args: &Lint, root: Option<&Utf8Path>) -> Result<Vec<Loaded>> {
         );
     }
     Ok(found)
+}
+
+/// Dockerfiles of a folder, and those that its compose and bake files build, by whatever name.
+fn with_named(mut files: Vec<Utf8PathBuf>, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let more: Vec<Utf8PathBuf> = files::named(folder).into_iter().filter(|file| !files.contains(file)).collect();
+    files.extend(more);
+    files
 }
 
 fn look(files: &[Loaded], levels: &Levels, asked: bool, common: &Common) -> Report {

@@ -30,7 +30,8 @@ impl Report {
     /// Adds a Dockerfile's findings; an ignore file's that another Dockerfile had too are told once.
     pub fn add(&mut self, input: &Input, findings: Vec<Finding>) {
         self.files.push(input.dockerfile.path.clone());
-        let sources = std::iter::once(&input.dockerfile).chain(&input.ignore).chain(&input.companions);
+        let companions = input.companions.iter().map(|companion| &companion.source);
+        let sources = std::iter::once(&input.dockerfile).chain(&input.ignore).chain(companions);
         self.sources.extend(sources.map(|source| (source.path.clone(), source.text.clone())));
         for finding in findings {
             if !self.findings.contains(&finding) {

@@ -5,8 +5,8 @@ use crate::lint::companions::{Build, Kind, builds};
 use crate::lint::tree::Node;
 use crate::lint::{Context, Found, Where};
 
-fn services(context: &Context<'_>) -> impl Iterator<Item = Build> {
-    builds(context.input).into_iter().filter(|build| build.kind == Kind::Service)
+fn services<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a Build> {
+    builds(context.input).filter(|build| build.kind == Kind::Service)
 }
 
 fn at(build: &Build, node: &Node, message: String) -> Found {
@@ -21,7 +21,7 @@ fn is_true(node: &Node) -> bool {
 pub(super) fn privileged(context: &Context<'_>, found: &mut Vec<Found>) {
     for service in services(context) {
         if let Some(node) = service.get("privileged").filter(|node| is_true(node)) {
-            let one = at(&service, node, format!("the service `{}` can do to the machine what it likes", service.name));
+            let one = at(service, node, format!("the service `{}` can do to the machine what it likes", service.name));
             found.push(one.help("name what it needs: `cap_add: [NET_ADMIN]`, `devices:`"));
         }
     }
@@ -34,7 +34,7 @@ pub(super) fn root(context: &Context<'_>, found: &mut Vec<Found>) {
         let user = node.text().unwrap_or_default().split(':').next().unwrap_or_default();
         if user == "root" || user == "0" {
             let one =
-                at(&service, node, format!("the service `{}` runs as root, whatever its image says", service.name));
+                at(service, node, format!("the service `{}` runs as root, whatever its image says", service.name));
             found.push(one.help("leave `user` out, and let the image name one by number"));
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn socket(context: &Context<'_>, found: &mut Vec<Found>) {
         for node in service.get("volumes").map_or(&[][..], Node::items) {
             let source = node.text().and_then(|text| text.split(':').next()).or_else(|| node.get("source")?.text());
             if source.is_some_and(|source| source.ends_with("/docker.sock") || source.ends_with("/podman.sock")) {
-                let one = at(&service, node, format!("the service `{}` commands the engine", service.name))
+                let one = at(service, node, format!("the service `{}` commands the engine", service.name))
                     .label("root on the machine, by one call");
                 found.push(one.help("give it a proxy that lets through what it needs, or a rootless engine's socket"));
             }

@@ -1,14 +1,12 @@
 //! What rules ask of the images that stages stand on, and of what becomes of a program on its way into one.
 
-use std::collections::BTreeMap;
-
 use crate::bases::{self, Base, Libc};
 use crate::lint::expand::{Lookup, expand};
 use crate::lint::model::{Dockerfile, Instruction, Pair, Stage, What, Word};
 
 /// What is known of the image under a stage and those that it stands on.
 pub(super) fn under(file: &Dockerfile, stage: &Stage) -> Option<&'static Base> {
-    bases::of(file.root(stage.index)?, &BTreeMap::new()).ok().flatten()
+    bases::of(file.root(stage.index)?, &file.mirrors).ok().flatten()
 }
 
 /// How people call the image under a stage.

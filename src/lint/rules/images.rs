@@ -18,15 +18,15 @@ fn pulled(file: &Dockerfile) -> impl Iterator<Item = (&Stage, &str, Reference)> 
         }
         let name = stage.base.resolved.as_deref().filter(|name| *name != "scratch")?;
         // A bare word that no publisher has may be a build context, or an image of this machine's.
-        if !name.contains(['/', ':', '@']) && known(name).is_none() {
+        if !name.contains(['/', ':', '@']) && known(file, name).is_none() {
             return None;
         }
         Some((stage, name, name.parse().ok()?))
     })
 }
 
-fn known(name: &str) -> Option<&'static Base> {
-    bases::of(name, &std::collections::BTreeMap::new()).ok().flatten()
+fn known(file: &Dockerfile, name: &str) -> Option<&'static Base> {
+    bases::of(name, &file.mirrors).ok().flatten()
 }
 
 /// No tag, or `latest`.
@@ -36,7 +36,7 @@ pub(super) fn floating(context: &Context<'_>, found: &mut Vec<Found>) {
             continue;
         }
         // Their releases are in the repository's name, or there are none.
-        let family = known(name).and_then(|base| base.family.as_deref());
+        let family = known(context.file, name).and_then(|base| base.family.as_deref());
         if matches!(family, Some("distroless" | "wolfi" | "redhat")) {
             continue;
         }
@@ -64,7 +64,7 @@ pub(super) fn unpinned(context: &Context<'_>, found: &mut Vec<Found>) {
 pub(super) fn retired(context: &Context<'_>, found: &mut Vec<Found>) {
     let Ok(today) = bases::as_of() else { return };
     for (stage, name, _) in pulled(context.file) {
-        let Some(base) = known(name) else { continue };
+        let Some(base) = known(context.file, name) else { continue };
         let ended = base.end_of_life.as_ref().filter(|month| month.as_str() <= today);
         let message = match ended {
             Some(month) => format!("{name} was mended until {month}"),

@@ -119,6 +119,13 @@ impl Image {
         self.rootfs.zoneinfo.is_some() && self.brings.as_ref().is_none_or(|brings| brings.zoneinfo.is_none())
     }
 
+    /// Packages of the distribution that files of its first layer and libraries come from.
+    pub fn installs(&self) -> Vec<&str> {
+        let libraries = self.rootfs.packages.iter().map(|package| package.name.as_str());
+        let init = self.rootfs.init.is_some().then_some("catatonit");
+        libraries.chain(init).chain(self.adds_zoneinfo().then_some("tzdata")).collect()
+    }
+
     /// Whether the user's home is put into the first layer.
     pub fn adds_home(&self) -> bool {
         self.brings.as_ref().is_none_or(|brings| !brings.user)

@@ -197,7 +197,7 @@ impl<'a> Writer<'a> {
         let digest = written.manifest.digest().to_string();
         let (size, checks) = looked.at(&digest, (image, linkage), || {
             let found = Layout::new(self.store.folder()).image_of(&digest)?;
-            let checks = verify::verify(&found, image, linkage, &found.config.architecture)?;
+            let checks = verify::verify(&found, image, linkage, &written.platform.architecture().to_string())?;
             Ok((Size::of(&found, image), checks))
         })?;
         let platform = format!("{}/{}", written.platform.os(), written.platform.architecture());
