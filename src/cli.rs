@@ -269,7 +269,7 @@ pub struct Embedded {
 /// What goes with an image to a registry, and without Docker into a layout too.
 #[derive(Debug, Args)]
 pub struct Documents {
-    /// The list of what is in an image, which goes with it to a registry [default: spdx]
+    /// The list of what is in an image, into target/dockerize/sbom, and with it to a registry [default: spdx]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Documents")]
     pub sbom: Option<SbomArg>,
     /// How an image was made (SLSA provenance), which goes with it as well: BuildKit's whole account, or its least [default: max]

@@ -68,8 +68,10 @@ fn an_old_buildx() {
     Fake::new().fails("old-buildx", 5, &["buildx 0.11.2 is too old", "update the buildx plugin"]);
 }
 
-/// Builds with whoever can, and expects that this machine does, for this reason, and that the image gets to the place.
+/// Builds with whoever can, and expects that this machine does, for this reason, and that the image gets to the place, and the list
+/// of what is in it beside it.
 fn falls_back(mut command: Command, why: &str, place: &str) {
+    let folder = command.get_current_dir().unwrap().to_owned();
     let Output { status, stdout, stderr } = command.output().unwrap();
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(0), "{said}");
@@ -77,6 +79,10 @@ fn falls_back(mut command: Command, why: &str, place: &str) {
     assert_eq!(said.matches(&line).count(), 1, "{line} is missing in:\n{said}");
     assert!(said.contains(place), "{place} is missing in:\n{said}");
     assert_eq!(said.matches(why).count(), 1, "once is enough:\n{said}");
+    let list = "target/dockerize/sbom/single_app.spdx.json";
+    assert!(said.contains(&format!("      Listed what is in Single_App: {list}\n")), "{said}");
+    let list: serde_json::Value = serde_json::from_slice(&fs_err::read(folder.join(list)).unwrap()).unwrap();
+    assert!(list["packages"].to_string().contains("\"Single_App\""), "{list:#}");
     let table = String::from_utf8(stdout).unwrap();
     assert!(table.starts_with("single_app:latest linux/"), "{table}");
     assert!(!table.contains("of context"), "{table}");
