@@ -153,6 +153,27 @@ fn a_step_that_fails() {
     Fake::new().fails("failing-step", 6, &words);
 }
 
+#[test]
+fn a_scanner_that_cannot_be_had() {
+    let words = ["docker/buildkit-syft-scanner:stable-1` failed", "help: BuildKit's scanner cannot be had"];
+    let fake = Fake::new();
+    // The recording is of a build with the flag.
+    fake.fails("no-scanner", 6, &words);
+    let asked = |args: &[&str]| {
+        let output = fake.command("success", &[&["build", "--dry-run"], args].concat()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(asked(&["--scan"]).1.contains("\"type=sbom\""));
+    let (code, script) = asked(&["--push", "--scan=a.example/scanner:1"]);
+    assert_eq!(code, Some(0), "{script}");
+    let attest = ["type=provenance,mode=max", "type=sbom,generator=a.example/scanner:1"];
+    assert!(attest.iter().all(|one| script.contains(&format!("\"{one}\""))), "{script}");
+    // A scanner writes down when it ran, and none of them can be had without an engine.
+    for other in [["--scan", "--reproducible"], ["--scan", "--engine=oci"]] {
+        assert_eq!(asked(&other).0, Some(2), "{other:?}");
+    }
+}
+
 /// What matters is shown, however much stands after it, and the report of the tests is fetched from where the step left it.
 #[test]
 fn tests_that_fail() {
