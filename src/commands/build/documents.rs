@@ -10,6 +10,7 @@ use cargo_dockerize::{attest, image};
 use jiff::Timestamp;
 
 use super::Subject;
+use super::lists::ByPlatform;
 use crate::cli::Build;
 use crate::ui::Shell;
 
@@ -62,7 +63,7 @@ impl<'a> Documents<'a> {
         built: &[image::Image],
         tags: &[String],
         shell: Shell,
-    ) -> Result<Vec<(String, Vec<attest::Document>)>> {
+    ) -> Result<ByPlatform> {
         let mut lists = Vec::new();
         for one in built {
             let Some(documents) = self.lists(planned, one, tags)? else {

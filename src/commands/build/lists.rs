@@ -13,6 +13,9 @@ use crate::ui::Shell;
 /// Our folder for them, in the one that is ours in cargo's.
 const FOLDER: &str = "sbom";
 
+/// The documents about an image, by platform.
+pub type ByPlatform = Vec<(String, Vec<Document>)>;
+
 /// The lists of one build.
 #[derive(Default)]
 pub struct Lists {
@@ -27,7 +30,7 @@ impl Lists {
     ///
     /// # Errors
     /// [`Kind::Internal`]: a list is no text.
-    pub fn add(&mut self, (name, stage): (&str, &str), made: &[(String, Vec<Document>)]) -> Result<()> {
+    pub fn add(&mut self, (name, stage): (&str, &str), made: &ByPlatform) -> Result<()> {
         for (platform, documents) in made {
             // A platform is part of the name where there are several of them.
             let of = if made.len() > 1 { format!(".{}", short(platform)) } else { String::new() };
@@ -98,12 +101,12 @@ mod tests {
         Document { artifact_type: kind, media_type: kind, predicate: "https://a.example", bytes: b"{}".to_vec() }
     }
 
-    fn made(platforms: &[&str], kinds: &[&'static str]) -> Vec<(String, Vec<Document>)> {
+    fn made(platforms: &[&str], kinds: &[&'static str]) -> ByPlatform {
         let documents = |_: &&str| kinds.iter().map(|kind| document(kind)).collect();
         platforms.iter().map(|platform| ((*platform).to_owned(), documents(platform))).collect()
     }
 
-    fn write(scratch: &Utf8Path, images: &[(&str, Vec<(String, Vec<Document>)>)]) -> Vec<String> {
+    fn write(scratch: &Utf8Path, images: &[(&str, ByPlatform)]) -> Vec<String> {
         let mut lists = Lists::default();
         for (name, made) in images {
             lists.add((name, &name.to_lowercase()), made).unwrap();

@@ -22,6 +22,7 @@ use cargo_dockerize::workspace::Commit;
 use jiff::Timestamp;
 
 use super::super::Subject;
+use super::super::lists::ByPlatform;
 use super::progress::Bytes;
 use crate::cli::{Build, CompressionArg, ProvenanceArg};
 use crate::ui::Shell;
@@ -219,7 +220,7 @@ impl<'a> Writer<'a> {
         written: &[(Image, Made<'_>)],
         tags: &[String],
         ships: bool,
-    ) -> Result<Vec<(String, Vec<Document>)>> {
+    ) -> Result<ByPlatform> {
         let wanted = attest::Wanted { sboms: self.sboms, provenance: self.provenance && ships };
         let of = |(one, made): &(Image, Made<'_>)| {
             Ok((made.compile.platform.clone(), self.documents_of(image, one, made, (tags, wanted))?))
@@ -228,12 +229,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The images of all platforms as one, with the documents about them where those are shipped.
-    pub fn bundle(
-        &self,
-        written: Vec<(Image, Made<'_>)>,
-        documents: &[(String, Vec<Document>)],
-        ships: bool,
-    ) -> Result<Bundle> {
+    pub fn bundle(&self, written: Vec<(Image, Made<'_>)>, documents: &ByPlatform, ships: bool) -> Result<Bundle> {
         let mut attached = Vec::new();
         for ((one, made), (_, documents)) in written.iter().zip(documents).filter(|_| ships) {
             attached.extend(oci::attach(self.store, &one.manifest, documents, made.created())?);
