@@ -269,9 +269,21 @@ pub struct Embedded {
 /// What goes with an image to a registry, and without Docker into a layout too.
 #[derive(Debug, Args)]
 pub struct Documents {
-    /// The list of what is in an image, which goes with it to a registry [default: spdx]
+    /// The list of what is in an image, into target/dockerize/sbom, and with it to a registry [default: spdx]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Documents")]
     pub sbom: Option<SbomArg>,
+    /// Have BuildKit's scanner list what it finds in the finished image as well, or another generator of its kind
+    #[arg(
+        long,
+        value_name = "GENERATOR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        // Scanners write down when they ran.
+        conflicts_with = "reproducible",
+        help_heading = "With Docker's buildx"
+    )]
+    pub scan: Option<String>,
     /// How an image was made (SLSA provenance), which goes with it as well: BuildKit's whole account, or its least [default: max]
     #[arg(long, value_enum, value_name = "MODE", help_heading = "Documents")]
     pub provenance: Option<ProvenanceArg>,

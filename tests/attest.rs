@@ -1,11 +1,13 @@
-//! The documents about an image of `example-workspace`, as snapshots. Where `ATTEST_OUT` names a folder they are written there,
-//! for the validators of other people (`pyspdxtools`, `cyclonedx-python-lib`, `ntia-checker`).
+//! The documents about an image of `example-workspace`, as snapshots, and judged by other people's validators where they are (see
+//! `tests/sarif.rs`). Where `ATTEST_OUT` names a folder they are written there, for more of them (`ntia-checker`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod support;
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cargo_dockerize::attest::{self, Document, Extra, Format, Image, Program, ProvenanceInput, SbomInput, Source};
 use cargo_dockerize::workspace::{Bill, Features, Query, Workspace};
@@ -130,7 +132,7 @@ fn lines(document: &Document) -> String {
 
 fn write(name: &str, document: &Document) {
     if let Some(folder) = std::env::var_os("ATTEST_OUT") {
-        fs_err::write(std::path::Path::new(&folder).join(name), &document.bytes).unwrap();
+        fs_err::write(Path::new(&folder).join(name), &document.bytes).unwrap();
     }
 }
 
@@ -156,4 +158,57 @@ fn documents_of_the_example() {
         write("api.provenance.json", &provenance());
         insta::assert_snapshot!("attest-api.provenance.json", shown(&provenance()));
     });
+}
+
+/// CycloneDX's schema, as its own library reads it: unknown keys are refused.
+const CYCLONEDX: &str = "
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(open(sys.argv[1]).read())
+sys.exit(str(error)[:500] if error else 0)
+";
+
+/// What the validator of a format says against a document; nothing: it is what the format says.
+fn judged(judges: &Path, document: &Value, format: Format) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list.spdx.json");
+    fs_err::write(&file, document.to_string()).unwrap();
+    let mut judge = match format {
+        Format::Spdx => Command::new(judges.join("bin/pyspdxtools")),
+        Format::CycloneDx => Command::new(judges.join("bin/python")),
+    };
+    match format {
+        Format::Spdx => judge.arg("--infile").arg(&file),
+        Format::CycloneDx => judge.args(["-c", CYCLONEDX]).arg(&file),
+    };
+    let output = judge.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (!output.status.success()).then(|| text(&output.stdout) + &text(&output.stderr))
+}
+
+#[test]
+fn they_are_what_their_formats_say() {
+    let Some(judges) = std::env::var_os("DOCKERIZE_JUDGES").map(PathBuf::from) else {
+        assert!(std::env::var_os("CI").is_none(), "DOCKERIZE_JUDGES names no folder: `cargo xtask test` installs them");
+        println!("not judged by their formats: `cargo xtask test` installs the validators");
+        return;
+    };
+    let tree = Tree::copy("example-workspace");
+    // A part that each format wants, and words that it does not know.
+    let faults =
+        [(Format::Spdx, "/packages/1/SPDXID", "has spaces"), (Format::CycloneDx, "/components/0/type", "crate")];
+    for (format, place, fault) in faults {
+        for member in ["api", "orders-cli", "worker"] {
+            let whole = bill(&tree, member);
+            for bill in [&whole, &whole.clone().linked()] {
+                let document = serde_json::from_slice(&sbom(bill, member, format).bytes).unwrap();
+                assert_eq!(judged(&judges, &document, format), None, "{member}: {format:?}");
+            }
+        }
+        let mut document: Value = serde_json::from_slice(&sbom(&bill(&tree, "api"), "api", format).bytes).unwrap();
+        *document.pointer_mut(place).unwrap() = fault.into();
+        let said = judged(&judges, &document, format).expect("the validator takes anything");
+        assert!(said.contains(fault), "{said}");
+    }
 }

@@ -68,8 +68,10 @@ fn an_old_buildx() {
     Fake::new().fails("old-buildx", 5, &["buildx 0.11.2 is too old", "update the buildx plugin"]);
 }
 
-/// Builds with whoever can, and expects that this machine does, for this reason, and that the image gets to the place.
+/// Builds with whoever can, and expects that this machine does, for this reason, and that the image gets to the place, and the list
+/// of what is in it beside it.
 fn falls_back(mut command: Command, why: &str, place: &str) {
+    let folder = command.get_current_dir().unwrap().to_owned();
     let Output { status, stdout, stderr } = command.output().unwrap();
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(0), "{said}");
@@ -77,6 +79,10 @@ fn falls_back(mut command: Command, why: &str, place: &str) {
     assert_eq!(said.matches(&line).count(), 1, "{line} is missing in:\n{said}");
     assert!(said.contains(place), "{place} is missing in:\n{said}");
     assert_eq!(said.matches(why).count(), 1, "once is enough:\n{said}");
+    let list = "target/dockerize/sbom/single_app.spdx.json";
+    assert!(said.contains(&format!("      Listed what is in Single_App: {list}\n")), "{said}");
+    let list: serde_json::Value = serde_json::from_slice(&fs_err::read(folder.join(list)).unwrap()).unwrap();
+    assert!(list["packages"].to_string().contains("\"Single_App\""), "{list:#}");
     let table = String::from_utf8(stdout).unwrap();
     assert!(table.starts_with("single_app:latest linux/"), "{table}");
     assert!(!table.contains("of context"), "{table}");
@@ -145,6 +151,27 @@ fn a_step_that_fails() {
         "the code does not compile for this target",
     ];
     Fake::new().fails("failing-step", 6, &words);
+}
+
+#[test]
+fn a_scanner_that_cannot_be_had() {
+    let words = ["docker/buildkit-syft-scanner:stable-1` failed", "help: BuildKit's scanner cannot be had"];
+    let fake = Fake::new();
+    // The recording is of a build with the flag.
+    fake.fails("no-scanner", 6, &words);
+    let asked = |args: &[&str]| {
+        let output = fake.command("success", &[&["build", "--dry-run"], args].concat()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(asked(&["--scan"]).1.contains("\"type=sbom\""));
+    let (code, script) = asked(&["--push", "--scan=a.example/scanner:1"]);
+    assert_eq!(code, Some(0), "{script}");
+    let attest = ["type=provenance,mode=max", "type=sbom,generator=a.example/scanner:1"];
+    assert!(attest.iter().all(|one| script.contains(&format!("\"{one}\""))), "{script}");
+    // A scanner writes down when it ran, and none of them can be had without an engine.
+    for other in [["--scan", "--reproducible"], ["--scan", "--engine=oci"]] {
+        assert_eq!(asked(&other).0, Some(2), "{other:?}");
+    }
 }
 
 /// What matters is shown, however much stands after it, and the report of the tests is fetched from where the step left it.

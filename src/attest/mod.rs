@@ -61,6 +61,17 @@ pub struct Document {
     pub bytes: Vec<u8>,
 }
 
+impl Document {
+    /// What the name of a file ends with that holds it, where it is a list of components.
+    pub fn ending(&self) -> Option<&'static str> {
+        match self.artifact_type {
+            SPDX => Some("spdx.json"),
+            CYCLONEDX => Some("cdx.json"),
+            _ => None,
+        }
+    }
+}
+
 /// The image that a document is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {

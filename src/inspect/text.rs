@@ -273,7 +273,8 @@ fn attached(text: &mut String, report: &Report) {
     for one in &report.attached {
         let crates = one.crates.map(|count| format!(", {}", several(count, "crate"))).unwrap_or_default();
         let digest = one.digest.get(..19).unwrap_or(&one.digest);
-        line(text, &one.kind, &format!("{}{crates}: {digest}… ({})", one.what, one.by));
+        // One manifest may be several things.
+        line(text, &format!("{} ", one.kind), &format!("{}{crates}: {digest}… ({})", one.what, one.by));
     }
 }
 

@@ -15,7 +15,7 @@ pub fn built() -> (Tree, Report) {
 }
 
 pub fn images() {
-    let (_tree, report) = built();
+    let (tree, report) = built();
     let names: Vec<&str> = report.images.iter().map(|image| image.name.as_str()).collect();
     assert_eq!(names, ["api", "orders", "worker"]);
     for image in &report.images {
@@ -24,6 +24,10 @@ pub fn images() {
         // Besides the program and its assets: users, certificates, folders, the image's own description.
         let besides: u64 = besides(image);
         assert!(besides <= 300_000, "{}: {besides} bytes besides", image.name);
+        // Docker's store has no place for it.
+        let list = tree.path().join(format!("target/dockerize/sbom/{}.spdx.json", image.name));
+        let list = fs_err::read_to_string(list).unwrap();
+        assert!(list.contains(&image.digest) && list.contains("pkg:cargo/serde@"), "{list}");
     }
     let user = tool::docker(&["image", "inspect", "--format", "{{.Config.User}}", "api", "orders", "worker"]);
     assert_eq!(user.trim(), "65532:65532\n65532:65532\n65532:65532");

@@ -71,13 +71,36 @@ pub fn faults() {
     tool::docker(&["image", "rm", "--force", IMAGE]);
 }
 
+/// What BuildKit's protocol asks of a scanner: an image whose program reads one folder and writes statements into another.
+const SCANNER: &str = r#"FROM debian:trixie-slim
+COPY --chmod=755 <<'script' /scan
+#!/bin/sh
+set -eu
+# This is what makes it a look at the image, and no constant.
+test -x "$BUILDKIT_SCAN_SOURCE/usr/local/bin/orders"
+sum=$(sha256sum "$BUILDKIT_SCAN_SOURCE/usr/local/bin/orders" | cut -d ' ' -f 1)
+cat >"$BUILDKIT_SCAN_DESTINATION/scan.spdx.json" <<json
+{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document","predicate":{"spdxVersion":"SPDX-2.3",
+"SPDXID":"SPDXRef-DOCUMENT","name":"scanned","packages":[{"name":"orders","SPDXID":"SPDXRef-orders","externalRefs":[
+{"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"pkg:cargo/orders@$sum"}]}]}}
+json
+script
+ENTRYPOINT ["/scan"]
+"#;
+
 pub fn pushed() {
     let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else { return };
     let tree = Tree::copy("example-workspace");
     let folder = tree.path();
     tool::init(folder);
     let prefix = format!("{registry}/dockerize-e2e/inspect/");
-    let args = ["build", "--bin", "orders", "--prefix", &prefix, "--tag", "1", "--push", "--sbom", "both"];
+    let scanner = format!("{prefix}scanner:1");
+    let context = TempDir::new().unwrap();
+    fs_err::write(context.path().join("Dockerfile"), SCANNER).unwrap();
+    tool::program(context.path(), "docker", &["build", "--quiet", "--tag", &scanner, "."]);
+    tool::docker(&["push", "--quiet", &scanner]);
+    let scan = format!("--scan={scanner}");
+    let args = ["build", "--bin", "orders", "--prefix", &prefix, "--tag", "1", "--push", "--sbom", "both", &scan];
     let built = tool::dockerize(folder, &args);
     assert_eq!(built.code, Some(0), "{}", built.stderr);
     let report = report(folder, &format!("registry:{prefix}orders:1"));
@@ -86,7 +109,10 @@ pub fn pushed() {
     let lists: Vec<&Value> = attached.iter().filter(|one| one["kind"] == "sbom" && one["by"] == "referrer").collect();
     assert_eq!(lists.len(), 2, "{report:#}");
     assert!(lists.iter().all(|one| one["crates"].as_u64().unwrap() > 1 && one["crates"] == lists[0]["crates"]));
-    assert!(attached.iter().any(|one| one["kind"] == "provenance" && one["by"] == "index"), "{report:#}");
+    // BuildKit's manifest states how it was made and what its scanner found, which is the program itself.
+    let stated = attached.iter().find(|one| one["kind"] == "provenance+sbom" && one["by"] == "index");
+    assert_eq!(stated.unwrap_or_else(|| panic!("{report:#}"))["crates"], 1);
+    tool::docker(&["image", "rm", "--force", &scanner]);
     assert_eq!((&report["secrets"], &report["programs"]["broken"]), (&Value::Array(vec![]), &Value::Array(vec![])));
     assert_eq!((report["setuid"].as_array().unwrap().len(), &report["shells"]), (0, &Value::Array(vec![])));
 }

@@ -101,12 +101,72 @@ pub fn registry() {
 
     tool::dockerize_in(&app, &env, &["build", "--network", "host"]);
     assert_eq!(tool::run_image("teller", &[], &[]), "hidden\n");
+    // Two whole builds are enough in one of the tests.
+    let twice = ["verify-reproducible", "--network", "host", "--allow-unpinned", "--engine", "buildx"];
+    keep_words(&app, &env, &[(&twice, true)]);
     let secret = "id=cargo-registry-company,env=CARGO_REGISTRIES_COMPANY_TOKEN";
     leaves_nothing(&app, &["--secret", secret], &env, TOKEN);
 }
 
-/// Searches the tree, both images, their history and the exported cache.
+/// A command of ours, and whether it has to succeed: in the lab nobody can ask what is newer on Docker Hub.
+type Said<'a> = (&'a [&'a str], bool);
+
+/// Keeps what commands of ours print beside the application, to be searched with the rest.
+fn keep_words(app: &Utf8Path, env: &[&str], commands: &[Said<'_>]) {
+    let folder = app.parent().unwrap().join("said");
+    fs_err::create_dir_all(&folder).unwrap();
+    let env: Vec<(&str, &str)> = env.iter().map(|one| one.split_once('=').unwrap()).collect();
+    for (args, succeeds) in commands {
+        let done = tool::dockerize_with(app, &env, args);
+        let known = done.code.is_some_and(|code| if *succeeds { code == 0 } else { !matches!(code, 2 | 70) });
+        assert!(known, "{args:?}: {:?}\n{}\n{}", done.code, done.stdout, done.stderr);
+        let name = args.join("_").replace('/', "-");
+        fs_err::write(folder.join(name), [done.stdout, done.stderr].concat()).unwrap();
+    }
+}
+
+/// All that our commands write and print, with what goes to a registry.
+fn everything_said(app: &Utf8Path, env: &[&str]) {
+    let account = ["--write", "target/account.json", "--write", "target/account.md", "--format", "json"];
+    let build = ["build", "--network", "host", "--verbose", "--sbom", "both", "--provenance", "max", "--no-cache"];
+    let commands: [Said<'_>; 16] = [
+        (&[&build[..], &account].concat(), true),
+        (&["build", "--network", "host", "--dry-run"], true),
+        (&["plan", "--verbose"], true),
+        (&["plan", "--format", "json"], true),
+        (&["plan", "--engine", "oci", "--format", "json"], true),
+        (&["generate", "--check", "--verbose"], true),
+        (&["compose"], true),
+        (&["ci", "github"], true),
+        (&["inspect", "teller:latest"], true),
+        (&["inspect", "teller:latest", "--format", "json"], true),
+        (&["lint", "--format", "json"], false),
+        (&["lint", "--format", "sarif"], false),
+        (&["pin", "--format", "json"], false),
+        (&["doctor", "--format", "json"], false),
+        (&["cache", "show", "--format", "json"], false),
+        (&["measure", "--dry-run", "--network", "host"], false),
+    ];
+    keep_words(app, env, &commands);
+    let lists = app.join("target/dockerize/sbom");
+    assert_eq!(fs_err::read_dir(lists).unwrap().count(), 2);
+    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else { return };
+    let prefix = format!("{registry}/dockerize-e2e/private/");
+    let name = format!("registry:{prefix}teller:latest");
+    let push = ["build", "--network", "host", "--prefix", &prefix, "--push", "--sbom", "both"];
+    keep_words(app, env, &[(&push, true), (&["inspect", &name, "--format", "json"], true)]);
+    // As it lies in the registry: the engine's whole account.
+    let name = format!("{prefix}teller:latest");
+    let stated = ["buildx", "imagetools", "inspect", &name, "--format", "{{json .Provenance}}"];
+    let stated = tool::docker(&stated);
+    assert!(stated.contains("buildDefinition") || stated.contains("buildConfig"), "{stated}");
+    fs_err::write(app.parent().unwrap().join("said/provenance.json"), stated).unwrap();
+}
+
+/// Searches the tree, both images, their history, the exported cache, what our commands write and print, and what goes to a registry.
 pub fn leaves_nothing(app: &Utf8Path, options: &[&str], env: &[&str], secret: &str) {
+    everything_said(app, env);
+    let said = app.parent().unwrap().join("said");
     let cache = app.parent().unwrap().join("cache");
     let to = format!("type=local,mode=max,dest={cache}");
     let layout = app.parent().unwrap().join("layout");
@@ -120,18 +180,22 @@ pub fn leaves_nothing(app: &Utf8Path, options: &[&str], env: &[&str], secret: &s
     let build =
         ["docker", "buildx", "build", "--quiet", "--network", "host", "--target", "teller", "--provenance=mode=max"];
     tool::program(app, "env", &[env, &build, options, &["--output", &out, "."]].concat());
-    let mut searched = 0;
-    for folder in [app, &cache, &layout, &final_layout] {
+    let (mut searched, mut of_it) = (0, 0);
+    for folder in [app, &said, &cache, &layout, &final_layout] {
         for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
             if entry.file_type().is_file() {
                 let bytes = plain(fs_err::read(entry.path()).unwrap());
                 searched += 1;
-                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-                assert!(!found, "the secret is in {}", entry.path().display());
+                let holds = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+                assert!(!holds(secret), "the secret is in {}", entry.path().display());
+                of_it += usize::from(holds("teller"));
             }
         }
     }
-    assert!(searched > 10, "the search has found something to search");
+    assert!(
+        searched > 40 && of_it > 20,
+        "{searched} files, and the program's name in {of_it}: there is too little to search"
+    );
 }
 
 /// A layer's bytes before they were compressed.

@@ -1,4 +1,5 @@
-//! Judges of workflows: the published schemas, and an auditor. They come from `PyPI` into a folder under `target`.
+//! Judges of what is written for other programs: the published schemas of workflows and of lists of components, and an auditor. They
+//! come from `PyPI` into a folder under `target`.
 
 use std::path::Path;
 
@@ -6,20 +7,27 @@ use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
 
 /// Locked, so that a new rule of theirs fails no build of ours before somebody has looked at it.
-const PACKAGES: [&str; 2] = ["check-jsonschema==0.39.0", "zizmor==1.32.0"];
+const PACKAGES: [&str; 4] = [
+    "check-jsonschema==0.39.0",
+    "cyclonedx-python-lib[json-validation]==11.12.0",
+    "spdx-tools==0.8.5",
+    "zizmor==1.32.0",
+];
 
-/// Installs them where they are not there yet, and tells the tests. Without them tests of workflows are passed over, but in CI.
+/// Installs them where they are not there yet, and tells the tests. Without them what they judge is passed over, but in CI.
 pub fn install(sh: &Shell) -> Result<()> {
     let folder = sh.current_dir().join("target/judges");
     match ready(sh, &folder) {
         Ok(()) => sh.set_var("DOCKERIZE_JUDGES", &folder),
-        Err(error) if std::env::var_os("CI").is_some() => bail!("the judges of workflows cannot be had: {error}"),
-        Err(error) => eprintln!("workflows are not judged: {error}"),
+        Err(error) if std::env::var_os("CI").is_some() => {
+            bail!("the judges of workflows and lists cannot be had: {error}")
+        }
+        Err(error) => eprintln!("workflows and lists are not judged: {error}"),
     }
     Ok(())
 }
 
-/// The command `cargo xtask judges`: for tests of workflows alone.
+/// The command `cargo xtask judges`: for those tests alone.
 pub fn run(sh: &Shell) -> Result<()> {
     let folder = sh.current_dir().join("target/judges");
     ready(sh, &folder)?;

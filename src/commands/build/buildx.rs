@@ -14,6 +14,7 @@ use cargo_dockerize::plan::model::{Image, Profile};
 use super::account::Account;
 use super::cached::Caching;
 use super::documents::Documents;
+use super::lists::Lists;
 use super::sign::Signer;
 use super::{Subject, files, reproducible, request, tests};
 use crate::cli::{Build, Common};
@@ -63,20 +64,27 @@ pub fn run(
         build,
     };
     let documents = Documents::open(&subject, args)?;
+    let mut lists = Lists::default();
     for image in &images {
         let tags = request.targets.get(&image.stage).map(|target| target.tags.clone()).unwrap_or_default();
         let found = Layout::new(Request::layout(&scratch, &image.stage)).images()?;
-        report.images.extend(look(&plan, image, &found, &tags, &args.running.platform, (profile, &last))?);
-        if let Some(documents) = &documents {
-            found.iter().try_for_each(|one| documents.push(image, one, &tags, shell))?;
+        let looked = look(&plan, image, &found, &tags, &args.running.platform, (profile, &last))?;
+        // What is not what was planned need not have the program that a list tells of.
+        let failed = looked.iter().any(|image| verify::failure(&image.name, &image.checks).is_some());
+        report.images.extend(looked);
+        if let Some(documents) = documents.as_ref().filter(|_| !failed) {
+            lists.add((&image.name, &image.stage), &documents.of(image, &found, &tags, shell)?)?;
         }
     }
     reproducible::load(&engine, &request, shell)?;
     // Layouts are large, and have told what they know.
     drop(fs_err::remove_dir_all(scratch.join("images")));
     last.remember(&scratch, &report);
-    let report = account.close(report)?;
     let failed = report.images.iter().find_map(|image| verify::failure(&image.name, &image.checks));
+    if failed.is_none() {
+        lists.write(&scratch, &session.workspace.root, shell)?;
+    }
+    let report = account.close(report)?;
     if let Some(failed) = failed {
         return Err(failed);
     }

@@ -148,6 +148,7 @@ fn buildx_alone(args: &Build) -> Option<&'static str> {
         ("--no-cache", running.no_cache),
         ("--cache", args.caching.cache.is_some()),
         ("--cache-write", args.caching.cache_write),
+        ("--scan", args.documents.scan.is_some()),
     ];
     given.into_iter().find_map(|(flag, given)| given.then_some(flag))
 }

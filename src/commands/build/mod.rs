@@ -6,6 +6,7 @@ pub(super) mod cached;
 mod choice;
 mod documents;
 pub(super) mod files;
+mod lists;
 mod oci;
 pub(super) mod reproducible;
 pub(super) mod request;

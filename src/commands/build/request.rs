@@ -166,11 +166,16 @@ fn attest(args: &Build) -> Vec<String> {
         ProvenanceArg::Max => Some("max"),
         ProvenanceArg::Min => Some("min"),
     };
-    match mode {
-        None => vec!["type=provenance,disabled=true".to_owned()],
-        Some(mode) if args.destination.push => vec![format!("type=provenance,mode={mode}")],
-        Some(_) => Vec::new(),
-    }
+    let provenance = match mode {
+        None => Some("type=provenance,disabled=true".to_owned()),
+        Some(mode) if args.destination.push => Some(format!("type=provenance,mode={mode}")),
+        Some(_) => None,
+    };
+    let scan = args.documents.scan.as_deref().map(|generator| match generator {
+        "" => "type=sbom".to_owned(),
+        generator => format!("type=sbom,generator={generator}"),
+    });
+    provenance.into_iter().chain(scan).collect()
 }
 
 /// The same output, in the folder of this image.

@@ -25,6 +25,7 @@ use cargo_dockerize::workspace;
 
 use super::account::Account;
 use super::choice::{Here, in_place_of};
+use super::lists::Lists;
 use super::sign::Signer;
 use super::{Subject, reproducible, request};
 use crate::cli::{Build, Common, Format};
@@ -103,6 +104,7 @@ pub fn run(
     if failed.is_none() {
         let shipped: Vec<Named<'_>> = written.bundles.iter().map(|(bundle, tags)| (bundle, tags.as_slice())).collect();
         record.steps.push(deliver::deliver(&store, &destination, (&images, &shipped, &written.new), shell)?);
+        written.lists.write(&scratch, root, shell)?;
         store.collect(&written.bundles.iter().flat_map(|(bundle, _)| bundle.blobs()).collect())?;
     }
     record.seconds = began.elapsed().as_secs_f64();
@@ -135,6 +137,7 @@ struct Written {
     bundles: Vec<(Bundle, Vec<String>)>,
     /// Whether a layer of each was not there before.
     new: Vec<bool>,
+    lists: Lists,
     reports: Vec<ImageReport>,
     steps: Vec<Step>,
 }
@@ -144,7 +147,7 @@ fn write(
     writer: &Writer<'_>,
     (programs, bases): (&Programs, &Bases),
     (subject, args): (&Subject<'_>, &Build),
-    (last, documents): (&Last, bool),
+    (last, ships): (&Last, bool),
 ) -> Result<Written> {
     let mut looked = Looked::read(&subject.session.workspace.target_dir.join(SCRATCH));
     let mut all = Written::default();
@@ -162,7 +165,9 @@ fn write(
             written.push((one.image, Made { program, compile, command, times: one.times }));
         }
         all.new.push(new);
-        all.bundles.push((writer.bundle(image, written, &tags, documents)?, tags));
+        let documents = writer.documents(image, &written, &tags, ships)?;
+        all.lists.add((&image.name, &image.stage), &documents)?;
+        all.bundles.push((writer.bundle(written, &documents, ships)?, tags));
     }
     looked.write();
     Ok(all)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_dockerize::attest;
+use cargo_dockerize::attest::{self, Document};
 use cargo_dockerize::engine::record::Step;
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::host::Rustc;
@@ -15,13 +15,14 @@ use cargo_dockerize::measure::{ImageReport, Last, Looked, Size};
 use cargo_dockerize::oci::layer::Options;
 use cargo_dockerize::oci::libraries::{self, Library};
 use cargo_dockerize::oci::times::Times;
-use cargo_dockerize::oci::{self, Attached, Base, Bundle, Compression, Image, RunConfig, Store, rootfs};
+use cargo_dockerize::oci::{self, Base, Bundle, Compression, Image, RunConfig, Store, rootfs};
 use cargo_dockerize::plan::model::{self, Compile, Linkage};
 use cargo_dockerize::registry::Client;
 use cargo_dockerize::workspace::Commit;
 use jiff::Timestamp;
 
 use super::super::Subject;
+use super::super::lists::ByPlatform;
 use super::progress::Bytes;
 use crate::cli::{Build, CompressionArg, ProvenanceArg};
 use crate::ui::Shell;
@@ -212,32 +213,40 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// The images of all platforms as one, with the documents about them where those are shipped.
-    pub fn bundle(
+    /// The documents about an image, by platform. How it was made is told where that can go with it; what is in it always.
+    pub fn documents(
         &self,
         image: &model::Image,
-        written: Vec<(Image, Made<'_>)>,
+        written: &[(Image, Made<'_>)],
         tags: &[String],
-        documents: bool,
-    ) -> Result<Bundle> {
+        ships: bool,
+    ) -> Result<ByPlatform> {
+        let wanted = attest::Wanted { sboms: self.sboms, provenance: self.provenance && ships };
+        let of = |(one, made): &(Image, Made<'_>)| {
+            Ok((made.compile.platform.clone(), self.documents_of(image, one, made, (tags, wanted))?))
+        };
+        written.iter().map(of).collect()
+    }
+
+    /// The images of all platforms as one, with the documents about them where those are shipped.
+    pub fn bundle(&self, written: Vec<(Image, Made<'_>)>, documents: &ByPlatform, ships: bool) -> Result<Bundle> {
         let mut attached = Vec::new();
-        for (one, made) in written.iter().filter(|_| documents) {
-            attached.extend(self.documents(image, one, made, tags)?);
+        for ((one, made), (_, documents)) in written.iter().zip(documents).filter(|_| ships) {
+            attached.extend(oci::attach(self.store, &one.manifest, documents, made.created())?);
         }
         let images = written.into_iter().map(|(image, _)| image).collect();
         Ok(Bundle { attached, ..oci::bundle(self.store, images)? })
     }
 
-    fn documents(
+    fn documents_of(
         &self,
         image: &model::Image,
         written: &Image,
         made: &Made<'_>,
-        tags: &[String],
-    ) -> Result<Vec<Attached>> {
+        (tags, wanted): (&[String], attest::Wanted<'_>),
+    ) -> Result<Vec<Document>> {
         let Subject { session, profile, .. } = self.subject;
         let features = session.flags.features(&session.settings);
-        let created = Timestamp::from_second(i64::try_from(made.times.created).unwrap_or_default()).ok();
         let (name, tag) = named(tags.first().map_or(image.name.as_str(), String::as_str));
         let platform = format!("{}/{}", written.platform.os(), written.platform.architecture());
         let about = attest::Image { name, tag, digest: written.manifest.digest().to_string(), platform };
@@ -260,10 +269,9 @@ impl<'a> Writer<'a> {
             extras: &[],
             distribution: None,
             builder: None,
-            created,
+            created: made.created(),
         };
-        let documents = attest::documents(&facts, attest::Wanted { sboms: self.sboms, provenance: self.provenance })?;
-        oci::attach(self.store, &written.manifest, &documents, created)
+        attest::documents(&facts, wanted)
     }
 
     /// The state of the sources, as the documents tell it.
@@ -282,6 +290,13 @@ pub struct Made<'a> {
     /// Cargo's command line.
     pub command: &'a [String],
     pub times: Times,
+}
+
+impl Made<'_> {
+    /// When the image was made, as its documents say it.
+    fn created(&self) -> Option<Timestamp> {
+        Timestamp::from_second(i64::try_from(self.times.created).unwrap_or_default()).ok()
+    }
 }
 
 /// `shop/api`, `1.2` of `shop/api:1.2`.
