@@ -60,7 +60,7 @@ pub struct State {
     pub largest: Option<usize>,
     pub uploads: BTreeMap<String, Vec<u8>>,
     pub tokens: BTreeMap<String, BTreeSet<String>>,
-    faults: Vec<(&'static str, String, usize, Fault)>,
+    pub faults: Vec<(&'static str, String, usize, Fault)>,
     counter: usize,
 }
 
