@@ -110,11 +110,23 @@ pub fn written(os: &str, architecture: &str, variant: &str) -> String {
     format!("{os}/{architecture}{slash}{variant}")
 }
 
-/// The variant that is said where one is meant, as containerd writes it: 64 bits without, 32 bits of ARM with.
+/// The variant of an architecture that is meant where none is said, as containerd normalises them; empty: it has none.
+pub fn meant(architecture: &str) -> &'static str {
+    match architecture {
+        "amd64" => "v1",
+        "arm64" => "v8",
+        "arm" => "v7",
+        _ => "",
+    }
+}
+
+/// A variant as containerd writes it: the one that is meant is left out, but for 32 bits of ARM, where it is always said.
 pub fn variant<'a>(architecture: &str, said: &'a str) -> &'a str {
-    match (architecture, said) {
-        ("amd64", "v1") | ("arm64", "v8") => "",
-        ("arm", "") => "v7",
+    let meant = meant(architecture);
+    match architecture {
+        "arm" if said.is_empty() => meant,
+        "arm" => said,
+        _ if said == meant => "",
         _ => said,
     }
 }

@@ -13,20 +13,12 @@ pub(super) struct Wanted {
     variant: String,
 }
 
-/// Variants of an architecture, newest first: one runs what is made for it, and for those after it. The marked one is meant where
-/// none is said (as containerd normalises them).
-const VARIANTS: &[(&str, &[&str], &str)] = &[
-    ("amd64", &["v4", "v3", "v2", "v1"], "v1"),
-    ("arm64", &["v9", "v8"], "v8"),
-    ("arm", &["v8", "v7", "v6", "v5"], "v7"),
-];
+/// Variants of an architecture, newest first: one runs what is made for it, and for those after it.
+const VARIANTS: &[(&str, &[&str])] =
+    &[("amd64", &["v4", "v3", "v2", "v1"]), ("arm64", &["v9", "v8"]), ("arm", &["v8", "v7", "v6", "v5"])];
 
 fn variant(architecture: &str, said: &str) -> String {
-    let known = VARIANTS.iter().find(|(name, ..)| *name == architecture);
-    match known {
-        Some((_, _, meant)) if said.is_empty() => (*meant).to_owned(),
-        _ => said.to_owned(),
-    }
+    if said.is_empty() { platforms::meant(architecture) } else { said }.to_owned()
 }
 
 impl Wanted {
@@ -59,7 +51,7 @@ impl Wanted {
         if has == self.variant {
             return Some(0);
         }
-        let (_, order, _) = VARIANTS.iter().find(|(name, ..)| *name == architecture)?;
+        let (_, order) = VARIANTS.iter().find(|(name, _)| *name == architecture)?;
         let place = |name: &str| order.iter().position(|known| *known == name);
         place(&has)?.checked_sub(place(&self.variant)?)
     }
