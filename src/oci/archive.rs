@@ -76,7 +76,7 @@ pub(super) fn of_platform<'b>(bundle: &'b Bundle, platform: Option<&str>) -> Res
         |image: &&Image| image.platform.os() == wanted.os() && image.platform.architecture() == wanted.architecture();
     let exact = bundle.images.iter().find(|image| image.platform == wanted);
     exact.or_else(|| bundle.images.iter().find(alike)).ok_or_else(|| {
-        let all: Vec<String> = bundle.images.iter().map(|image| platform_name(&image.platform)).collect();
+        let all: Vec<String> = bundle.images.iter().map(Image::platform_name).collect();
         Failure::new(
             Kind::Usage,
             format!("there is no image for {}, only for {}", platform_name(&wanted), all.join(", ")),
@@ -235,9 +235,7 @@ mod tests {
         let folder = scratch();
         let store = Store::open(folder.path()).unwrap();
         let chosen = |bundle: &Bundle, platform: &str| {
-            of_platform(bundle, Some(platform))
-                .map(|image| platform_name(&image.platform))
-                .map_err(|error| error.to_string())
+            of_platform(bundle, Some(platform)).map(Image::platform_name).map_err(|error| error.to_string())
         };
         let arms = shipped(&store, "x", &["linux/arm/v6", "linux/arm/v7"]);
         assert_eq!(chosen(&arms, "linux/arm/v7").unwrap(), "linux/arm/v7");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use oci_spec::image::Platform;
 use serde_json::{Map, Value, json};
 
-use super::image::{Base, RunConfig, canonical};
+use super::image::{Base, RunConfig, canonical, platform_name};
 use super::layer::Layer;
 use crate::failure::{Failure, Kind, Result, printable};
 
@@ -86,7 +86,7 @@ fn read(base: &Base, platform: &Platform) -> Result<Map<String, Value>> {
     let said = |name: &str| whole.get(name).and_then(Value::as_str).unwrap_or("unknown");
     let (os, architecture) = (said("os"), said("architecture"));
     if os != platform.os().to_string() || architecture != platform.architecture().to_string() {
-        let wanted = format!("{}/{}", platform.os(), platform.architecture());
+        let wanted = platform_name(platform);
         return Err(unusable(base, &format!("it is for {os}/{architecture}, and the image for {wanted}"))
             .help(format!("take a base that there is for {wanted}, or build for the base's platform")));
     }

@@ -62,6 +62,13 @@ pub struct Image {
     pub base: Option<Base>,
 }
 
+impl Image {
+    /// Its platform as Docker writes it: `linux/arm/v7`.
+    pub fn platform_name(&self) -> String {
+        platform_name(&self.platform)
+    }
+}
+
 /// All that is shipped under one name: an image, or several under an index, and the documents about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
@@ -130,9 +137,7 @@ pub fn image(
 /// [`Kind::Usage`]: two images are for one platform; [`Kind::Emit`]: the store cannot be written.
 pub fn bundle(store: &Store, images: Vec<Image>) -> Result<Bundle> {
     let mut platforms = BTreeSet::new();
-    if let Some(twice) =
-        images.iter().map(|image| platform_name(&image.platform)).find(|name| !platforms.insert(name.clone()))
-    {
+    if let Some(twice) = images.iter().map(Image::platform_name).find(|name| !platforms.insert(name.clone())) {
         return Err(
             Failure::new(Kind::Usage, format!("there are two images for {twice}")).help("name each platform once")
         );

@@ -56,6 +56,7 @@ fn an_image_on_nothing() {
         })
     );
     assert_eq!(platform_name(image.manifest.platform().as_ref().unwrap()), "linux/arm/v7");
+    assert_eq!(image.platform_name(), "linux/arm/v7");
 }
 
 #[test]

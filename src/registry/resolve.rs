@@ -68,6 +68,7 @@ struct Shape {
 struct Made {
     os: String,
     architecture: String,
+    variant: String,
 }
 
 /// Manifests, indexes and configurations by their digests, from before.
@@ -120,7 +121,8 @@ impl Client {
         let manifest =
             ImageManifest::from_reader(whole.bytes.as_slice()).map_err(|error| unreadable(&parts.deed, error))?;
         let made: Made = serde_json::from_slice(&parts.config(manifest.config())?).unwrap_or_default();
-        let platform = (!made.architecture.is_empty()).then(|| format!("{}/{}", made.os, made.architecture));
+        let platform = (!made.architecture.is_empty())
+            .then(|| crate::platforms::written(&made.os, &made.architecture, &made.variant));
         Ok(Pin { digest, platforms: platform.into_iter().collect(), single: true })
     }
 

@@ -201,7 +201,7 @@ impl<'a> Writer<'a> {
             let checks = verify::verify(&found, image, linkage, &written.platform.architecture().to_string())?;
             Ok((Size::of(&found, image), checks))
         })?;
-        let platform = format!("{}/{}", written.platform.os(), written.platform.architecture());
+        let platform = written.platform_name();
         Ok(ImageReport {
             name: image.name.clone(),
             tags: tags.to_vec(),
@@ -248,7 +248,7 @@ impl<'a> Writer<'a> {
         let Subject { session, profile, .. } = self.subject;
         let features = session.flags.features(&session.settings);
         let (name, tag) = named(tags.first().map_or(image.name.as_str(), String::as_str));
-        let platform = format!("{}/{}", written.platform.os(), written.platform.architecture());
+        let platform = written.platform_name();
         let about = attest::Image { name, tag, digest: written.manifest.digest().to_string(), platform };
         let base = written.base.as_ref().map(oci::Base::told).transpose()?;
         let source = self.source(image);
