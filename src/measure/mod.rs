@@ -16,7 +16,8 @@ pub use markdown::markdown;
 pub use table::{COLUMNS, table};
 
 use crate::engine::record::BuildRecord;
-use crate::image::verify::Check;
+use crate::failure::Failure;
+use crate::image::verify::{self, Check};
 use crate::image::{FileKind, Image};
 use crate::pins;
 use crate::plan::model;
@@ -64,6 +65,11 @@ pub struct ImageReport {
     pub before: Option<u64>,
     /// What was looked at in it.
     pub checks: Vec<Check>,
+}
+
+/// What fails a build: of the first image that is not what was planned. None: all of them are.
+pub fn failure(images: &[ImageReport]) -> Option<Failure> {
+    images.iter().find_map(|image| verify::failure(&image.name, &image.checks))
 }
 
 /// Sizes of an image, in bytes.

@@ -70,7 +70,7 @@ pub fn run(
         let found = Layout::new(Request::layout(&scratch, &image.stage)).images()?;
         let looked = look(&plan, image, &found, &tags, &args.running.platform, (profile, &last))?;
         // What is not what was planned need not have the program that a list tells of.
-        let failed = looked.iter().any(|image| verify::failure(&image.name, &image.checks).is_some());
+        let failed = measure::failure(&looked).is_some();
         report.images.extend(looked);
         if let Some(documents) = documents.as_ref().filter(|_| !failed) {
             lists.add((&image.name, &image.stage), &documents.of(image, &found, &tags, shell)?)?;
@@ -80,7 +80,7 @@ pub fn run(
     // Layouts are large, and have told what they know.
     drop(fs_err::remove_dir_all(scratch.join("images")));
     last.remember(&scratch, &report);
-    let failed = report.images.iter().find_map(|image| verify::failure(&image.name, &image.checks));
+    let failed = measure::failure(&report.images);
     if failed.is_none() {
         lists.write(&scratch, &session.workspace.root, shell)?;
     }

@@ -16,7 +16,6 @@ use std::time::Instant;
 use cargo_dockerize::compile::{self, Job};
 use cargo_dockerize::engine::record::{BuildRecord, Step, TargetResult};
 use cargo_dockerize::failure::{Failure, Kind, Result};
-use cargo_dockerize::image::verify;
 use cargo_dockerize::measure::{self, ImageReport, Last, Looked, Report};
 use cargo_dockerize::oci::{Bundle, Named, Store, times};
 use cargo_dockerize::plan::HostFlags;
@@ -100,7 +99,7 @@ pub fn run(
         let result = TargetResult { digest, config_digest: None, image: tags.first().cloned() };
         record.targets.insert(image.stage.clone(), result);
     }
-    let failed = written.reports.iter().find_map(|image| verify::failure(&image.name, &image.checks));
+    let failed = measure::failure(&written.reports);
     if failed.is_none() {
         let shipped: Vec<Named<'_>> = written.bundles.iter().map(|(bundle, tags)| (bundle, tags.as_slice())).collect();
         record.steps.push(deliver::deliver(&store, &destination, (&images, &shipped, &written.new), shell)?);
