@@ -24,7 +24,7 @@ pub use purl::debian;
 
 use crate::digest::{Digester, sha256_digits, sha256_of};
 use crate::failure::{Failure, Kind, Result};
-use crate::workspace::Bill;
+use crate::workspace::{Bill, Commit, Member};
 
 /// The media type of a CycloneDX document, and the artifact type under which it is attached.
 pub const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
@@ -132,6 +132,13 @@ pub struct Source {
     pub commit: String,
     /// Whether files differ from the commit's.
     pub modified: bool,
+}
+
+impl Source {
+    /// What a commit is to the documents about a member's image.
+    pub fn of(commit: &Commit, member: &Member) -> Self {
+        Self { repository: member.repository.clone(), commit: commit.id.clone(), modified: commit.modified }
+    }
 }
 
 /// What a list of components is made from.

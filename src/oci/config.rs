@@ -3,12 +3,12 @@
 //! The base's is input from outside. Of what it holds only what we know is looked at, and the rest goes on as it is: who made
 //! the base knows why it is there.
 
-use jiff::Timestamp;
 use oci_spec::image::Platform;
 use serde_json::{Map, Value, json};
 
 use super::image::{Base, RunConfig, canonical, platform_name};
 use super::layer::Layer;
+use super::times::timestamp;
 use crate::failure::{Failure, Kind, Result, printable};
 
 /// What BuildKit puts where no base says it.
@@ -73,8 +73,7 @@ pub(super) fn configuration(
 
 /// As RFC 3339 has it.
 fn time(seconds: u64) -> Result<String> {
-    let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    time.map(|time| time.to_string()).ok_or_else(|| {
+    timestamp(seconds).map(|time| time.to_string()).ok_or_else(|| {
         Failure::new(Kind::Usage, format!("{seconds} seconds since 1970 is not a time that an image can have"))
             .help("set SOURCE_DATE_EPOCH to a time that a calendar knows, in seconds since 1970")
     })

@@ -5,6 +5,7 @@
 //! the commit's time in it would be another one with each commit, and would be pushed and pulled again for nothing.
 
 use camino::Utf8Path;
+use jiff::Timestamp;
 
 use crate::failure::{Failure, Kind, Result, printable};
 use crate::plan::model::Image;
@@ -28,13 +29,18 @@ pub struct Times {
 ///
 /// # Errors
 /// [`Kind::Usage`]: it is no time.
-pub fn given(said: Option<&str>) -> Result<Option<u64>> {
-    let Some(said) = said.filter(|said| !said.is_empty()) else { return Ok(None) };
+pub fn given() -> Result<Option<u64>> {
+    let Some(said) = std::env::var(VARIABLE).ok().filter(|said| !said.is_empty()) else { return Ok(None) };
     said.trim().parse().map(Some).map_err(|error| {
-        Failure::new(Kind::Usage, format!("{VARIABLE} is `{}`, which is no time", printable(said)))
+        Failure::new(Kind::Usage, format!("{VARIABLE} is `{}`, which is no time", printable(&said)))
             .caused_by(error)
             .help("give seconds since 1970, such as `$(git log -1 --format=%ct)`")
     })
+}
+
+/// A time in seconds since 1970; none: no calendar knows it.
+pub fn timestamp(seconds: u64) -> Option<Timestamp> {
+    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
 }
 
 impl Times {

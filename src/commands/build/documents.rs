@@ -2,7 +2,7 @@
 //! knows in the finished image, and of a stripped program it knows nothing; ours comes from the graph.
 
 use cargo_dockerize::failure::{Failure, Kind, Result};
-use cargo_dockerize::oci::{self, Store};
+use cargo_dockerize::oci::{self, Store, times};
 use cargo_dockerize::plan::model;
 use cargo_dockerize::registry::{Client, Options};
 use cargo_dockerize::workspace::{self, Commit};
@@ -48,9 +48,8 @@ impl<'a> Documents<'a> {
             return Ok(None);
         }
         let commit = workspace::commit(&subject.session.workspace.root)?;
-        let epoch = oci::times::given(std::env::var(oci::times::VARIABLE).ok().as_deref())?;
-        let seconds = epoch.or(commit.as_ref().map(|commit| commit.time));
-        let created = seconds.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
+        let seconds = times::given()?.or(commit.as_ref().map(|commit| commit.time));
+        let created = seconds.and_then(times::timestamp);
         let registry = args.destination.push.then(Registry::open).transpose()?;
         Ok(Some(Self { subject, formats, commit, created, registry }))
     }
@@ -120,11 +119,7 @@ impl<'a> Documents<'a> {
         let bill = session.workspace.bill(member, &features, &target.triple)?;
         let bill = attest::auditable::bill(&program, &bill)?.unwrap_or(bill).linked();
         let (name, tag) = super::oci::named(tags.first().map_or(planned.name.as_str(), String::as_str));
-        let source = self.commit.as_ref().map(|commit| attest::Source {
-            repository: member.repository.clone(),
-            commit: commit.id.clone(),
-            modified: commit.modified,
-        });
+        let source = self.commit.as_ref().map(|commit| attest::Source::of(commit, member));
         let input = attest::SbomInput {
             image: &attest::Image { name, tag, digest: built.digest.clone(), platform: built.platform() },
             bill: &bill,

@@ -64,7 +64,7 @@ fn packages<'a>(subject: &'a Subject<'_>) -> Vec<&'a str> {
 /// # Errors
 /// [`Kind::Usage`]: the user's is none.
 pub fn epoch(root: &Utf8Path) -> Result<u64> {
-    if let Some(given) = times::given(std::env::var(times::VARIABLE).ok().as_deref())? {
+    if let Some(given) = times::given()? {
         return Ok(given);
     }
     Ok(workspace::commit(root)?.map_or(0, |commit| commit.time))
@@ -84,7 +84,7 @@ pub fn assets(subject: &Subject<'_>, epoch: u64) -> Result<Option<u64>> {
     if paths.is_empty() {
         return Ok(None);
     }
-    if times::given(std::env::var(times::VARIABLE).ok().as_deref())?.is_some() {
+    if times::given()?.is_some() {
         return Ok(Some(epoch));
     }
     let changed = workspace::last_change(&root.join(&subject.plan.context.path), &paths)?;

@@ -14,7 +14,7 @@ use cargo_dockerize::image_paths::INIT;
 use cargo_dockerize::measure::{ImageReport, Last, Looked, Size};
 use cargo_dockerize::oci::layer::Options;
 use cargo_dockerize::oci::libraries::{self, Library};
-use cargo_dockerize::oci::times::Times;
+use cargo_dockerize::oci::times::{self, Times};
 use cargo_dockerize::oci::{self, Base, Bundle, Compression, Image, RunConfig, Store, rootfs};
 use cargo_dockerize::plan::model::{self, Compile, Linkage};
 use cargo_dockerize::registry::Client;
@@ -276,10 +276,8 @@ impl<'a> Writer<'a> {
 
     /// The state of the sources, as the documents tell it.
     fn source(&self, image: &model::Image) -> Option<attest::Source> {
-        let commit = self.commit.as_ref()?;
-        let member = self.subject.session.workspace.member(&image.package);
-        let repository = member.and_then(|member| member.repository.clone());
-        Some(attest::Source { repository, commit: commit.id.clone(), modified: commit.modified })
+        let member = self.subject.session.workspace.member(&image.package)?;
+        Some(attest::Source::of(self.commit.as_ref()?, member))
     }
 }
 
@@ -295,7 +293,7 @@ pub struct Made<'a> {
 impl Made<'_> {
     /// When the image was made, as its documents say it.
     fn created(&self) -> Option<Timestamp> {
-        Timestamp::from_second(i64::try_from(self.times.created).unwrap_or_default()).ok()
+        times::timestamp(self.times.created)
     }
 }
 
