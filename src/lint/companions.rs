@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::model::Span;
+use super::model::{Span, is_address};
 use super::tree::{self, Entry, Node};
 use super::{Input, Source};
 use crate::workspace::folder_of;
@@ -260,7 +260,7 @@ fn inherited(targets: &[(String, &Entry)], node: &Arc<Node>) -> Vec<Arc<Node>> {
 /// What is plainly said, and not the address of something.
 fn plain(node: &Node) -> Option<String> {
     let text = node.text()?;
-    (!text.contains(['$', '{']) && !text.contains("://") && !text.starts_with("git@")).then(|| text.to_owned())
+    (!text.contains(['$', '{']) && !is_address(text)).then(|| text.to_owned())
 }
 
 /// Without `.` and `..`, as far as those can be resolved.

@@ -111,7 +111,7 @@ pub fn load(file: &Utf8Path, shown: &str) -> Result<Loaded> {
     });
     let folder = context.as_deref().map(look);
     let dockerfile = Source { path: shown.to_owned(), text };
-    let input = Input { dockerfile, ignore, context: folder, companions, mirrors: std::collections::BTreeMap::new() };
+    let input = Input { ignore, context: folder, companions, ..Input::alone(dockerfile) };
     Ok(Loaded { input, file: Some(file.to_owned()), context, ignore_file })
 }
 
@@ -151,14 +151,7 @@ pub fn named(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
 
 /// A Dockerfile from somewhere else, with nothing around it.
 pub fn alone(shown: &str, text: String) -> Loaded {
-    let dockerfile = Source { path: shown.to_owned(), text };
-    let input = Input {
-        dockerfile,
-        ignore: None,
-        context: None,
-        companions: Vec::new(),
-        mirrors: std::collections::BTreeMap::new(),
-    };
+    let input = Input::alone(Source { path: shown.to_owned(), text });
     Loaded { input, file: None, context: None, ignore_file: None }
 }
 

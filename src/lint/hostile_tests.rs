@@ -63,11 +63,10 @@ proptest! {
         let others = [("compose.yaml", &other), ("docker-bake.hcl", &hcl), ("docker-bake.json", &hcl)];
         let lying = others.map(|(name, text)| Lying { path: format!("/r/{name}").into(), source: source(name, text) });
         let input = Input {
-            dockerfile: source("Dockerfile", &text),
             ignore: Some(source(".dockerignore", &other)),
             context: Some(ContextFolder::default()),
             companions: building("/r/Dockerfile".into(), "/r".into(), &lying),
-            mirrors: std::collections::BTreeMap::new(),
+            ..Input::alone(source("Dockerfile", &text))
         };
         for finding in judge(&input, &levels, None) {
             let source = input.source(finding.found.file);

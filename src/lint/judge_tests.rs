@@ -38,11 +38,9 @@ fn input(text: &str) -> Input {
     let entries = ["Cargo.toml", "Cargo.lock", "src/main.rs", ".env", ".git/"].map(str::to_owned).to_vec();
     let context = ContextFolder { entries, gitignore: ".env\n".to_owned(), ..ContextFolder::default() };
     Input {
-        dockerfile: source("Dockerfile", text),
         ignore: Some(source(".dockerignore", text)),
         context: Some(context),
-        companions: Vec::new(),
-        mirrors: std::collections::BTreeMap::new(),
+        ..Input::alone(source("Dockerfile", text))
     }
 }
 

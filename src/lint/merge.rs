@@ -58,13 +58,7 @@ mod tests {
     fn what_both_say_is_told_once() {
         let text = "FROM a\nMAINTAINER me\nCMD x\n".to_owned();
         let dockerfile = Source { path: "Dockerfile".into(), text };
-        let input = Input {
-            dockerfile,
-            ignore: None,
-            context: None,
-            companions: Vec::new(),
-            mirrors: std::collections::BTreeMap::new(),
-        };
+        let input = Input::alone(dockerfile);
         let levels = Levels::default();
         let mut findings = judge(&input, &levels, None);
         let warning = |rule: &str, line| Warning { rule: rule.into(), detail: "d".into(), lines: Some((line, line)) };

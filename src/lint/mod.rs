@@ -26,6 +26,8 @@ mod shells;
 mod table;
 pub mod tree;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
@@ -84,7 +86,7 @@ pub struct Input {
     /// Bake and compose files that build it.
     pub companions: Vec<Companion>,
     /// Prefixes in the place of registries, as the workspace's metadata has them.
-    pub mirrors: std::collections::BTreeMap<String, String>,
+    pub mirrors: BTreeMap<String, String>,
 }
 
 /// A build context, as far as it was looked at.
@@ -283,6 +285,11 @@ fn place(finding: &Finding) -> (u8, &str, usize, usize, &str) {
 }
 
 impl Input {
+    /// A Dockerfile of whose surroundings nothing is known.
+    pub fn alone(dockerfile: Source) -> Self {
+        Self { dockerfile, ignore: None, context: None, companions: Vec::new(), mirrors: BTreeMap::new() }
+    }
+
     /// The file that a finding is in.
     pub fn source(&self, place: Where) -> &Source {
         match place {

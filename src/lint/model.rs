@@ -392,3 +392,8 @@ impl Dockerfile {
         folder
     }
 }
+
+/// Whether the engine would fetch it.
+pub(super) fn is_address(path: &str) -> bool {
+    path.contains("://") || path.starts_with("git@")
+}

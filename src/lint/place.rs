@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::companions::{self, Companion, Said};
-use super::model::{Dockerfile, Stage};
+use super::model::{Dockerfile, Stage, is_address};
 
 /// How many folders above a Dockerfile could be its context.
 const ABOVE: usize = 4;
@@ -29,7 +29,7 @@ pub(super) fn above(own: &Utf8Path) -> Vec<&Utf8Path> {
 pub(super) fn context(folders: &[&Utf8Path], parsed: &Dockerfile, companions: &[Companion]) -> Option<Utf8PathBuf> {
     let wanted = wanted(parsed);
     let has = |folder: &Utf8Path| wanted.iter().all(|path| folder.join(path).exists());
-    let evident = evident(folders, parsed, &wanted);
+    let evident = evident(folders, parsed, wanted.is_empty(), has);
     match companions::context(companions) {
         Said::Several => None,
         // What it copies is in another folder: the file is out of date, or something makes what is missing.
@@ -40,14 +40,18 @@ pub(super) fn context(folders: &[&Utf8Path], parsed: &Dockerfile, companions: &[
 }
 
 /// The nearest folder that has what is copied.
-fn evident(folders: &[&Utf8Path], parsed: &Dockerfile, wanted: &[String]) -> Option<Utf8PathBuf> {
+fn evident(
+    folders: &[&Utf8Path],
+    parsed: &Dockerfile,
+    copies_nothing_by_name: bool,
+    has: impl Fn(&Utf8Path) -> bool,
+) -> Option<Utf8PathBuf> {
     let own = *folders.first()?;
-    let has = |folder: &Utf8Path| wanted.iter().all(|path| folder.join(path).exists());
     let builds_here = |folder: &Utf8Path| !calls_cargo(parsed) || folder.join("Cargo.toml").is_file();
     let found = folders.iter().find(|folder| has(folder) && builds_here(folder));
     let has_ignore_file = |folder: &Utf8Path| folder.join(".dockerignore").is_file();
     // `COPY . .` fits every folder. Where one above has the ignore file, that one may be meant as well.
-    if wanted.is_empty()
+    if copies_nothing_by_name
         && let Some(found) = found
         && !has_ignore_file(found)
         && folders.iter().any(|folder| *folder != *found && has_ignore_file(folder))
@@ -62,8 +66,7 @@ fn evident(folders: &[&Utf8Path], parsed: &Dockerfile, wanted: &[String]) -> Opt
 fn wanted(parsed: &Dockerfile) -> Vec<String> {
     let transfers = parsed.stages.iter().flat_map(|stage| &stage.instructions).filter_map(|one| one.from_context());
     let paths = transfers.flat_map(|transfer| &transfer.sources).map(|source| source.text.as_str());
-    let plain =
-        paths.filter(|path| !path.contains(['$', '*', '?', '[']) && !path.contains("://") && !path.starts_with("git@"));
+    let plain = paths.filter(|path| !path.contains(['$', '*', '?', '[']) && !is_address(path));
     plain
         .map(|path| path.trim_start_matches('/').to_owned())
         .filter(|path| !matches!(path.as_str(), "" | "." | "./"))

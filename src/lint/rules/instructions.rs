@@ -1,7 +1,7 @@
 //! Single instructions that are not what they seem.
 
 use super::{image_name, runs};
-use crate::lint::model::{Command, Span, What};
+use crate::lint::model::{Command, Span, What, is_address};
 use crate::lint::{Context, Found};
 
 /// `ADD` of what `COPY` copies as well.
@@ -10,8 +10,7 @@ pub(super) fn add_for_copy(context: &Context<'_>, found: &mut Vec<Found>) {
         let What::Add(add) = &instruction.what else { continue };
         let plain = |path: &str| {
             let lower = path.to_lowercase();
-            !path.contains("://")
-                && !path.starts_with("git@")
+            !is_address(path)
                 && !path.contains('$')
                 && ![".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".txz", ".tbz2"]
                     .iter()
