@@ -141,6 +141,20 @@ fn garbage_instead_of_an_account() {
     assert!(!said.contains('\u{1}'), "control characters reach the terminal: {said:?}");
 }
 
+/// What lists are made with is looked at before anything is compiled, as without Docker.
+#[test]
+fn a_time_that_is_none() {
+    let fake = Fake::new();
+    let mut command = fake.command("success", &["build", "--engine", "buildx"]);
+    let done = command.env("SOURCE_DATE_EPOCH", "yesterday").output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("SOURCE_DATE_EPOCH is `yesterday`"), "{said}");
+    // Who was asked to build nothing has logged nothing.
+    let log = fs_err::read_to_string(&fake.log).unwrap_or_default();
+    assert!(!log.contains("bake"), "{log}");
+}
+
 #[test]
 fn a_step_that_fails() {
     let words = [

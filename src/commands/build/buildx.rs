@@ -45,6 +45,8 @@ pub fn run(
     if profile.runs_tests {
         return tests::run((&engine, &subject), &request, account, shell);
     }
+    // Of the sources as they are now: a compile takes minutes.
+    let documents = Documents::open(&subject, args)?;
     let names: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
     shell.status("Building", format!("{} for {} with buildx {}", names.join(", "), profile.name, engine.buildx));
     let mut reporter = Reporter::new(style(shell), totals(&plan));
@@ -63,7 +65,6 @@ pub fn run(
         tests: None,
         build,
     };
-    let documents = Documents::open(&subject, args)?;
     let mut lists = Lists::default();
     for image in &images {
         let tags = request.targets.get(&image.stage).map(|target| target.tags.clone()).unwrap_or_default();
