@@ -150,7 +150,7 @@ fn sqlx(workspace: &Workspace, graph: &BinaryGraph, found: &mut Vec<Native>) -> 
 }
 
 /// The members that a graph compiles.
-fn members<'a>(workspace: &'a Workspace, graph: &'a BinaryGraph) -> impl Iterator<Item = &'a Member> {
+pub(super) fn members<'a>(workspace: &'a Workspace, graph: &'a BinaryGraph) -> impl Iterator<Item = &'a Member> {
     workspace.members.iter().filter(|member| !graph.find(&member.name).is_empty())
 }
 

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use super::inputs;
 use super::rules::{self, Row, When};
 use crate::failure::{Failure, Kind, Result};
 use crate::plan::model::Because;
@@ -113,8 +114,8 @@ pub(super) fn find(workspace: &Workspace, graph: &BinaryGraph) -> Result<(Vec<Se
     let mut found: Vec<ServiceFinding> = Vec::new();
     let mut notes = Vec::new();
     let table = table()?;
+    let clients = rules::applying(&table.crates.row, graph);
     for known in &table.service {
-        let clients = rules::applying(&table.crates.row, graph);
         let client = clients.iter().find(|(row, package)| row.service == known.name && package.target.is_some());
         let Some((_, package)) = client else { continue };
         let because = Because {
@@ -144,10 +145,7 @@ pub(crate) fn finding(
     known: &'static Known,
     because: Because,
 ) -> ServiceFinding {
-    let literals = || {
-        let members = workspace.members.iter().filter(|member| !graph.find(&member.name).is_empty());
-        members.flat_map(|member| &member.sources.literals)
-    };
+    let literals = || inputs::members(workspace, graph).flat_map(|member| &member.sources.literals);
     let reads = |literal: &Literal| {
         let file = workspace.place(&literal.file, literal.line);
         let text = format!("{}, and {} is named in {file}", because.text, literal.value);

@@ -52,13 +52,12 @@ pub fn gather(secrets: &[Secret]) -> Result<Provided> {
             SecretKind::RegistryToken { variable, registry } => {
                 let token = std::env::var(variable).ok().or_else(|| credentials(registry));
                 let missing = || format!("{why}, and there is no token for it: `cargo login --registry {registry}`");
-                provided.value(secret, variable, token, missing);
+                provided.value(secret, token, missing);
             }
             SecretKind::GitCredential { host } => {
                 // A public repository needs none, and most are: nothing is said where there is none.
                 if let Some(credential) = git_credential(host)? {
-                    let variable = format!("DOCKERIZE_{}", secret.id.to_uppercase().replace('-', "_"));
-                    provided.value(secret, &variable, Some(credential), String::new);
+                    provided.value(secret, Some(credential), String::new);
                 }
             }
         }
@@ -67,11 +66,11 @@ pub fn gather(secrets: &[Secret]) -> Result<Provided> {
 }
 
 impl Provided {
-    fn value(&mut self, secret: &Secret, variable: &str, value: Option<String>, missing: impl FnOnce() -> String) {
-        match value {
-            Some(value) => {
+    fn value(&mut self, secret: &Secret, value: Option<String>, missing: impl FnOnce() -> String) {
+        match value.zip(secret.variable()) {
+            Some((value, variable)) => {
                 self.secrets.push(format!("id={},env={variable}", secret.id));
-                self.env.push((variable.to_owned(), value));
+                self.env.push((variable, value));
             }
             None => self.missing.push(missing()),
         }

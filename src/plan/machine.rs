@@ -272,7 +272,7 @@ impl<'a> Machine<'a> {
                 self.link(compile, foreign.then_some(program.as_str()));
             }
             (Some(program), None) => self.link(compile, foreign.then_some(program.as_str())),
-            (None, None) if !foreign || self.configured(&triple) => {}
+            (None, None) if !foreign || self.workspace.cargo_config.names_linker(&triple) => {}
             (None, None) if lld.is_some() => self.link(compile, lld.map(|path| path.as_str())),
             (None, c) if self.host.zigbuild => {
                 compile.tool = CompileTool::CargoZigbuild;
@@ -327,15 +327,13 @@ impl<'a> Machine<'a> {
 
     /// What links for another machine, unless cargo's configuration says it.
     fn link(&self, compile: &mut Compile, linker: Option<&str>) {
-        let Some(linker) = linker.filter(|_| !self.configured(&compile.triple)) else { return };
+        let Some(linker) = linker.filter(|_| !self.workspace.cargo_config.names_linker(&compile.triple)) else {
+            return;
+        };
         let name = linker.rsplit('/').next().unwrap_or(linker);
         compile.because.push(Because::new("host", format!("{name} links for another machine")));
         let variable = format!("CARGO_TARGET_{}_LINKER", compile.triple.to_uppercase().replace('-', "_"));
         compile.env.entry(variable).or_insert_with(|| linker.to_owned());
-    }
-
-    fn configured(&self, triple: &str) -> bool {
-        self.workspace.cargo_config.link.iter().any(|link| link.linker.is_some() && link.applies(triple))
     }
 
     fn install(&self, triple: &str) -> Option<String> {

@@ -9,6 +9,7 @@ mod compile;
 mod compose;
 mod image;
 mod pinned;
+mod secret;
 mod stages;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use compile::{Compile, CompileTool};
 pub use compose::{Compose, ComposeFile, Database, Published, Role, Service, Variable, Volume};
 pub use image::{Asset, Brings, Image, Rootfs, Writable};
 pub use pinned::Pinned;
+pub use secret::{Secret, SecretKind};
 pub use stages::{Auditable, DevProgram, DevStage, Installed, Link, TestRunner, TestStage, Workbench};
 
 /// The version of the plan's JSON.
@@ -374,44 +376,6 @@ pub struct CacheMount {
     pub sharing: String,
     /// Why it is there and shared so.
     pub because: String,
-}
-
-/// Something that the steps which fetch packages must be able to show. It is a mount of theirs and nothing else: if it is
-/// not given, they go without.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct Secret {
-    /// BuildKit's name of it.
-    pub id: String,
-    /// What it is.
-    pub kind: SecretKind,
-    /// Who needs it.
-    pub because: Because,
-}
-
-/// What a secret is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", tag = "what")]
-pub enum SecretKind {
-    /// The user's ssh agent.
-    Ssh,
-    /// A file.
-    File {
-        /// Where the step sees it.
-        target: String,
-    },
-    /// A registry's token.
-    RegistryToken {
-        /// The variable that cargo reads it from.
-        variable: String,
-        /// The registry's name.
-        registry: String,
-    },
-    /// A user and a password, as git's helpers print them.
-    GitCredential {
-        /// The host, with its port if it has one.
-        host: String,
-    },
 }
 
 /// A line of the ignore file.

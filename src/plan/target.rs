@@ -48,7 +48,7 @@ pub(super) fn decide(workspace: &Workspace, platform: &Platform, asks: &Asks<'_>
     if told {
         env.extend([crt::variable(workspace, triple, asks.env)]);
     }
-    let configured = workspace.cargo_config.link.iter().any(|link| link.linker.is_some() && link.applies(triple));
+    let configured = workspace.cargo_config.names_linker(triple);
     let mut packages = platform.c.clone();
     packages.extend(asks.cxx.then(|| platform.cxx.clone()));
     if is_dynamic {

@@ -124,14 +124,12 @@ fn agents(plan: &Plan) -> Vec<&str> {
 
 fn secrets(plan: &Plan) -> Vec<Secret<'_>> {
     let found = plan.secrets.iter().filter_map(|secret| {
-        let (variable, is_token) = match &secret.kind {
+        let is_token = match &secret.kind {
             SecretKind::Ssh => return None,
-            SecretKind::File { .. } => (None, false),
-            SecretKind::RegistryToken { variable, .. } => (Some(variable.clone()), true),
-            SecretKind::GitCredential { .. } => {
-                (Some(format!("DOCKERIZE_{}", secret.id.to_uppercase().replace('-', "_"))), false)
-            }
+            SecretKind::File { .. } | SecretKind::GitCredential { .. } => false,
+            SecretKind::RegistryToken { .. } => true,
         };
+        let variable = secret.variable();
         let because = secret.because.lasting();
         Some(Secret { id: &secret.id, variable, file: "~/.ssh/known_hosts", is_token, because })
     });

@@ -79,6 +79,11 @@ pub(super) fn home_registries() -> BTreeMap<String, String> {
 }
 
 impl CargoConfig {
+    /// Whether it says who links for this target.
+    pub fn names_linker(&self, triple: &str) -> bool {
+        self.link.iter().any(|link| link.linker.is_some() && link.applies(triple))
+    }
+
     fn add(&mut self, folder: &Utf8Path, table: &Table) {
         let get = |section: &str, key: &str| table.get(section).and_then(|section| section.get(key));
         if let Some(build) = table.get("build").and_then(Value::as_table) {

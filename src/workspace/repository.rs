@@ -33,12 +33,7 @@ pub fn branch(root: &Utf8Path) -> Result<Option<String>> {
     if let Some(said) = BRANCHES.iter().find_map(|name| variable(name)) {
         return Ok(Some(said));
     }
-    let output = Command::new("git", "read the branch").args(["branch", "--show-current"]).cwd(root).output();
-    match output {
-        Ok(output) => Ok(Some(output.stdout.trim().to_owned()).filter(|branch| !branch.is_empty())),
-        Err(failure) if failure.kind() == crate::failure::Kind::Interrupted => Err(failure),
-        Err(_) => Ok(None),
-    }
+    ask(root, &["branch", "--show-current"])
 }
 
 fn is_request(variable: impl Fn(&str) -> Option<String>) -> bool {
@@ -52,15 +47,8 @@ fn is_request(variable: impl Fn(&str) -> Option<String>) -> bool {
 pub fn revision(root: &Utf8Path) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for (name, arguments) in ARGUMENTS {
-        let command = Command::new("git", "read the revision").args(arguments.iter().copied()).cwd(root);
-        let output = match command.output() {
-            Ok(output) if output.status.success() => output,
-            Err(failure) if failure.kind() == crate::failure::Kind::Interrupted => return Err(failure),
-            _ => continue,
-        };
-        let value = output.stdout.trim();
-        if !value.is_empty() && value.chars().all(|c| !c.is_control()) {
-            found.insert((*name).to_owned(), value.to_owned());
+        if let Some(value) = ask(root, arguments)?.filter(|value| !value.chars().any(char::is_control)) {
+            found.insert((*name).to_owned(), value);
         }
     }
     Ok(found)
