@@ -190,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn no_key_of_an_image_is_the_workspaces() {
+        let text = "[workspace.metadata.dockerize]\nlinkage = 'static-musl'\nassets = ['a']\nwritable = ['/a']\nexpose = [80]\n\
+                    services = ['redis']\nenv = { A = 'b' }\nca-certificates = true\nextra-ca = ['a']\nzoneinfo = true\n\
+                    init = true\nhealthcheck = ['a']\nstop-signal = 'SIGINT'\nlabels = { a = 'b' }\n";
+        let said = text.parse::<toml::Table>().unwrap();
+        let said = said["workspace"]["metadata"]["dockerize"].as_table().unwrap().clone();
+        assert!(Table::IMAGE_KEYS.iter().all(|key| said.contains_key(*key)), "each of them is here");
+        let table: Table = said.try_into().unwrap();
+        assert_eq!(table.of_workspace(), Table::default());
+    }
+
+    #[test]
     fn a_wrong_type_is_shown_in_its_place() {
         let failure = parse("Cargo.toml", "[package.metadata.dockerize]\nexpose = \"80\"\n").err().unwrap();
         assert!(failure.place().unwrap().label.contains("invalid type"), "{failure:?}");

@@ -231,6 +231,7 @@ impl Table {
             assets: Vec::new(),
             writable: Vec::new(),
             expose: Vec::new(),
+            services: None,
             env: BTreeMap::new(),
             ca_certificates: None,
             extra_ca: Vec::new(),
