@@ -62,7 +62,9 @@ impl Ahead {
     fn begin_in(scratch: &Utf8Path, line: &[String], columns: Option<u16>) -> Option<Self> {
         let text = fs_err::read(scratch.join(FILE)).ok()?;
         let call: Call = serde_json::from_slice(&text).ok()?;
-        let known = call.args.first().is_some_and(|verb| matches!(verb.as_str(), "build" | "zigbuild"));
+        // What is handed on is what counts.
+        let mut verbs = call.args.iter().skip_while(|word| *word == "auditable");
+        let known = verbs.next().is_some_and(|verb| matches!(verb.as_str(), "build" | "zigbuild"));
         if call.line != line || !known {
             return None;
         }
@@ -220,5 +222,10 @@ mod tests {
         fs_err::write(root.join("src/main.rs"), "fn main() { wrong }\n").unwrap();
         let (done, said) = take(&command);
         assert!(!done.unwrap().0 && said.contains("cannot find value"), "{said:?}");
+
+        for (args, begins) in [(["auditable", "build"], true), (["auditable", "run"], false)] {
+            remember(&scratch, &line, &Command::cargo("compile").args(args).cwd(root));
+            assert_eq!(begin().is_some(), begins, "{args:?}");
+        }
     }
 }
