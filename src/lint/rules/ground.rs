@@ -1,5 +1,6 @@
 //! What rules ask of the images that stages stand on, and of what becomes of a program on its way into one.
 
+use super::Cargo;
 use crate::bases::{self, Base, Libc};
 use crate::lint::expand::{Lookup, expand};
 use crate::lint::model::{Dockerfile, Instruction, Pair, Stage, What, Word};
@@ -137,8 +138,7 @@ fn linked(file: &Dockerfile, builder: &Stage, configured: bool) -> Option<Linked
 }
 
 fn builds_programs(call: &crate::lint::call::Call) -> bool {
-    let verb = call.args().find(|arg| !arg.starts_with(['+', '-']));
-    call.program() == "cargo" && matches!(verb, Some("build" | "b" | "install" | "rustc"))
+    Cargo::of(call).is_some_and(|cargo| matches!(cargo.word.text.as_str(), "build" | "b" | "install" | "rustc"))
 }
 
 /// Whether a stage, or one under it, runs a program with one of these words among its arguments.
