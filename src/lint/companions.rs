@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::model::{Span, is_address};
 use super::tree::{self, Entry, Node};
 use super::{Input, Source};
-use crate::workspace::folder_of;
+use crate::workspace::{folder_of, normal};
 
 /// Larger ones are nobody's compose file.
 const LIMIT: usize = 256 * 1024;
@@ -261,17 +261,4 @@ fn inherited(targets: &[(String, &Entry)], node: &Arc<Node>) -> Vec<Arc<Node>> {
 fn plain(node: &Node) -> Option<String> {
     let text = node.text()?;
     (!text.contains(['$', '{']) && !is_address(text)).then(|| text.to_owned())
-}
-
-/// Without `.` and `..`, as far as those can be resolved.
-fn normal(path: &Utf8Path) -> Utf8PathBuf {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.components() {
-        match part.as_str() {
-            "." => {}
-            ".." if parts.last().is_some_and(|last| *last != ".." && *last != "/") => drop(parts.pop()),
-            other => parts.push(other),
-        }
-    }
-    parts.iter().collect()
 }

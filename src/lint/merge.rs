@@ -12,7 +12,7 @@ pub fn merge(input: &Input, levels: &Levels, findings: &mut Vec<Finding>, warnin
     let mut theirs = Vec::new();
     for warning in warnings {
         let rule = format!("buildkit/{}", warning.rule);
-        let span = warning.lines.map_or(0..0, |(first, last)| lines(text, first, last));
+        let span = warning.lines.map_or(0..0, |(first, last)| parse::lines(text, first, last));
         let level = levels.of(&rule);
         let same = findings.iter().any(|finding| {
             let known = row(&finding.rule).is_some_and(|row| row.buildkit.contains(&warning.rule));
@@ -31,22 +31,6 @@ pub fn merge(input: &Input, levels: &Levels, findings: &mut Vec<Finding>, warnin
     }
     findings.append(&mut theirs);
     super::sort(findings);
-}
-
-/// Lines of a text, from the first one's first word to the last one's end.
-fn lines(text: &str, first: usize, last: usize) -> super::model::Span {
-    let mut at = 0;
-    let mut span = text.len()..text.len();
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        if index + 1 == first {
-            span.start = at + (line.len() - line.trim_start().len());
-        }
-        if index + 1 == last {
-            span.end = at + line.trim_end().len();
-        }
-        at += line.len();
-    }
-    span.start.min(span.end)..span.end
 }
 
 #[cfg(test)]

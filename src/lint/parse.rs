@@ -47,19 +47,26 @@ fn escape(parsed: &raw::Dockerfile<'_>) -> char {
     parsed.parser_directives.escape.as_ref().map_or('\\', |directive| directive.value.value)
 }
 
+/// Lines of a text, from the first one's first word to the last one's end.
+pub(super) fn lines(text: &str, first: usize, last: usize) -> Span {
+    let mut at = 0;
+    let mut span = text.len()..text.len();
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        if index + 1 == first {
+            span.start = at + (line.len() - line.trim_start().len());
+        }
+        if index + 1 == last {
+            span.end = at + line.trim_end().len();
+        }
+        at += line.len();
+    }
+    span.start.min(span.end)..span.end
+}
+
 /// Its line, from its first word to its end.
 fn unreadable(text: &str, error: &raw::Error) -> Unreadable {
     let number = error.line().max(1);
-    let mut start = 0;
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        if index + 1 == number {
-            let begin = start + (line.len() - line.trim_start().len());
-            let end = start + line.trim_end().len();
-            return Unreadable { message: format!("{error:#}"), span: begin.min(end)..end };
-        }
-        start += line.len();
-    }
-    Unreadable { message: format!("{error:#}"), span: text.len()..text.len() }
+    Unreadable { message: format!("{error:#}"), span: lines(text, number, number) }
 }
 
 /// Comments on lines of their own, those between continued lines included.

@@ -5,11 +5,10 @@
 
 use super::call::{Call, Joint};
 use super::model::{Pair, Span, Word};
+use super::shells::is_shell;
 
 /// Words of the language that stand before a call.
 const KEYWORDS: &[&str] = &["if", "then", "elif", "else", "do", "while", "until", "!", "{", "}", "fi", "done", "esac"];
-
-const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh", "ksh"];
 
 /// How deep commands within commands are looked at.
 const DEPTH: usize = 6;
@@ -314,7 +313,7 @@ impl<'a> Reader<'a> {
 
 /// The calls in what `sh -c` is given, each in the place of the whole word.
 fn script(call: &Call, within: &mut Vec<Call>, depth: usize) {
-    if !SHELLS.contains(&call.program()) {
+    if !is_shell(call.program()) {
         return;
     }
     let mut words = call.command().iter().skip(1);

@@ -28,7 +28,12 @@ struct Change<'a> {
 }
 
 /// Shows the edits, makes them if they are wanted, and looks again.
-pub fn run(files: &mut Vec<Loaded>, args: &Fixing, shell: Shell, look: impl Fn(&[Loaded]) -> Report) -> Result<()> {
+pub fn run(
+    files: &mut Vec<Loaded>,
+    args: &Fixing,
+    shell: Shell,
+    mut look: impl FnMut(&[Loaded]) -> Report,
+) -> Result<()> {
     let mut report = look(files);
     let old = report.sources.clone();
     let mut fixed = 0;

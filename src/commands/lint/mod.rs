@@ -33,11 +33,12 @@ pub fn run(args: &Lint, common: &Common, shell: Shell) -> Result<()> {
         file.input.mirrors.clone_from(&mirrors);
     }
     let engine = !args.no_engine && !common.offline;
+    let mut known = Known { offline: common.offline, facts: BTreeMap::new() };
     if args.fixing.fix {
         // The engine reads the disk, and edits are tried out in memory first.
-        fix::run(&mut files, &args.fixing, shell, |files| look(files, &levels, false, common))?;
+        fix::run(&mut files, &args.fixing, shell, |files| look(files, &levels, false, &mut known))?;
     }
-    let report = look(&files, &levels, engine, common);
+    let report = look(&files, &levels, engine, &mut known);
     match args.format {
         LintFormat::Text => ui::print(&report::text(&report))?,
         LintFormat::Json => ui::print(&ui::json(&report::json(&report))?)?,
@@ -147,19 +148,28 @@ fn with_named(mut files: Vec<Utf8PathBuf>, folder: &Utf8Path) -> Vec<Utf8PathBuf
     files
 }
 
-fn look(files: &[Loaded], levels: &Levels, asked: bool, common: &Common) -> Report {
+/// What is known of the workspaces in contexts, each of them read once: no edit of ours changes it.
+struct Known {
+    offline: bool,
+    facts: BTreeMap<Utf8PathBuf, Option<Facts>>,
+}
+
+impl Known {
+    fn of(&mut self, context: &Utf8Path) -> Option<&Facts> {
+        let offline = self.offline;
+        self.facts.entry(context.to_owned()).or_insert_with(|| Facts::read(context, offline)).as_ref()
+    }
+}
+
+fn look(files: &[Loaded], levels: &Levels, asked: bool, known: &mut Known) -> Report {
     std::thread::scope(|scope| {
         // BuildKit is asked while we look ourselves.
         let theirs = scope.spawn(move || if asked { files.iter().map(check).collect() } else { Vec::new() });
-        let mut facts: BTreeMap<&Utf8Path, Option<Facts>> = BTreeMap::new();
         let judged: Vec<_> = files
             .iter()
             .map(|file| {
                 let context = file.context.as_deref().filter(|_| levels.want_facts());
-                let known = context.and_then(|context| {
-                    facts.entry(context).or_insert_with(|| Facts::read(context, common.offline)).as_ref()
-                });
-                judge(&file.input, levels, known)
+                judge(&file.input, levels, context.and_then(|context| known.of(context)))
             })
             .collect();
         let theirs = theirs.join().unwrap_or_default();

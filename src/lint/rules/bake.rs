@@ -14,7 +14,7 @@ fn said<'a>(build: &'a Build, key: &str) -> Option<&'a Node> {
     }
 }
 
-fn within(build: &Build, node: &Node, message: impl Into<String>) -> Found {
+pub(super) fn within(build: &Build, node: &Node, message: impl Into<String>) -> Found {
     Found::at(node.span.clone(), message).within(Where::Companion(build.file))
 }
 

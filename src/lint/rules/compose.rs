@@ -1,5 +1,6 @@
 //! Services of compose files that run what the Dockerfile builds.
 
+use super::bake::within;
 use super::secrets::{is_secret_name, is_secret_value};
 use crate::lint::companions::{Build, Kind, builds};
 use crate::lint::tree::Node;
@@ -7,10 +8,6 @@ use crate::lint::{Context, Found, Where};
 
 fn services<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a Build> {
     builds(context.input).filter(|build| build.kind == Kind::Service)
-}
-
-fn at(build: &Build, node: &Node, message: String) -> Found {
-    Found::at(node.span.clone(), message).within(Where::Companion(build.file))
 }
 
 fn is_true(node: &Node) -> bool {
@@ -21,7 +18,8 @@ fn is_true(node: &Node) -> bool {
 pub(super) fn privileged(context: &Context<'_>, found: &mut Vec<Found>) {
     for service in services(context) {
         if let Some(node) = service.get("privileged").filter(|node| is_true(node)) {
-            let one = at(service, node, format!("the service `{}` can do to the machine what it likes", service.name));
+            let one =
+                within(service, node, format!("the service `{}` can do to the machine what it likes", service.name));
             found.push(one.help("name what it needs: `cap_add: [NET_ADMIN]`, `devices:`"));
         }
     }
@@ -34,7 +32,7 @@ pub(super) fn root(context: &Context<'_>, found: &mut Vec<Found>) {
         let user = node.text().unwrap_or_default().split(':').next().unwrap_or_default();
         if user == "root" || user == "0" {
             let one =
-                at(service, node, format!("the service `{}` runs as root, whatever its image says", service.name));
+                within(service, node, format!("the service `{}` runs as root, whatever its image says", service.name));
             found.push(one.help("leave `user` out, and let the image name one by number"));
         }
     }
@@ -46,7 +44,7 @@ pub(super) fn socket(context: &Context<'_>, found: &mut Vec<Found>) {
         for node in service.get("volumes").map_or(&[][..], Node::items) {
             let source = node.text().and_then(|text| text.split(':').next()).or_else(|| node.get("source")?.text());
             if source.is_some_and(|source| source.ends_with("/docker.sock") || source.ends_with("/podman.sock")) {
-                let one = at(service, node, format!("the service `{}` commands the engine", service.name))
+                let one = within(service, node, format!("the service `{}` commands the engine", service.name))
                     .label("root on the machine, by one call");
                 found.push(one.help("give it a proxy that lets through what it needs, or a rootless engine's socket"));
             }

@@ -7,31 +7,40 @@ use crate::ignore::Matcher;
 use crate::lint::model::{Span, Transfer};
 use crate::lint::{Context, Found, Where};
 
-/// The last line of the ignore file that leaves a path out.
-fn line(context: &Context<'_>, path: &str) -> Option<Span> {
-    let text = &context.input.ignore.as_ref()?.text;
-    let mut at = 0;
-    let mut found = None;
-    for line in text.split_inclusive('\n') {
-        let pattern = line.trim();
-        let drops = !pattern.is_empty()
-            && !pattern.starts_with(['#', '!'])
-            && Matcher::read(pattern).is_ok_and(|matcher| matcher.matches(path));
-        if drops {
-            let start = at + (line.len() - line.trim_start().len());
-            found = Some(start..start + pattern.len());
-        }
-        at += line.len();
-    }
-    found
+/// The lines of an ignore file that leave something out.
+struct Lines<'a> {
+    text: &'a str,
+    drops: Vec<(Span, Matcher)>,
 }
 
-fn dropped(context: &Context<'_>, path: &str, message: String) -> Option<Found> {
-    let text = context.input.ignore.as_ref()?.text.as_str();
-    let span = line(context, path)?;
-    let one = Found::at(span, message).within(Where::Ignore).label("leaves it out");
-    let (at, added) = more(text, &format!("!{path}"));
-    Some(one.help("keep it with a line below").fix(at, added))
+impl<'a> Lines<'a> {
+    fn of(context: &'a Context<'_>) -> Option<Self> {
+        let text = context.input.ignore.as_ref()?.text.as_str();
+        let mut at = 0;
+        let mut drops = Vec::new();
+        for line in text.split_inclusive('\n') {
+            let pattern = line.trim();
+            let start = at + (line.len() - line.trim_start().len());
+            at += line.len();
+            if pattern.is_empty() || pattern.starts_with(['#', '!']) {
+                continue;
+            }
+            drops.extend(Matcher::read(pattern).ok().map(|matcher| (start..start + pattern.len(), matcher)));
+        }
+        Some(Self { text, drops })
+    }
+
+    /// The last one that leaves a path out.
+    fn dropping(&self, path: &str) -> Option<Span> {
+        self.drops.iter().rev().find(|(_, matcher)| matcher.matches(path)).map(|(span, _)| span.clone())
+    }
+
+    /// What the line in this place leaves out.
+    fn dropped(&self, span: Span, path: &str, message: String) -> Found {
+        let one = Found::at(span, message).within(Where::Ignore).label("leaves it out");
+        let (at, added) = more(self.text, &format!("!{path}"));
+        one.help("keep it with a line below").fix(at, added)
+    }
 }
 
 /// A `COPY` that names what the ignore file leaves out.
@@ -68,18 +77,17 @@ pub(super) fn copied(context: &Context<'_>, found: &mut Vec<Found>) {
 
 /// Manifests, the lock file and sources that a pattern drops.
 pub(super) fn sources(context: &Context<'_>, found: &mut Vec<Found>) {
-    let (Some(ignore), Some(folder)) = (context.ignore, &context.input.context) else { return };
+    let (Some(ignore), Some(folder), Some(lines)) = (context.ignore, &context.input.context, Lines::of(context)) else {
+        return;
+    };
     let instructions = context.file.stages.iter().flat_map(|stage| &stage.instructions);
     if !builds_rust(context) || !instructions.filter_map(|one| one.from_context()).any(Transfer::takes_all) {
         return;
     }
     for path in ["Cargo.toml", "Cargo.lock"] {
         if folder.has(path) && ignore.matches(path) {
-            found.extend(dropped(
-                context,
-                path,
-                format!("`{path}` stays out of the build context, and cargo needs it"),
-            ));
+            let message = format!("`{path}` stays out of the build context, and cargo needs it");
+            found.extend(lines.dropping(path).map(|span| lines.dropped(span, path, message)));
         }
     }
     // A crate that is left out as a whole is none that this image needs.
@@ -93,16 +101,16 @@ pub(super) fn sources(context: &Context<'_>, found: &mut Vec<Found>) {
         if !folder.has(&manifest) || ignore.matches(&manifest) || !ignore.matches(path) {
             continue;
         }
-        let Some(span) = line(context, path).filter(|span| !told.contains(span)) else { continue };
+        let Some(span) = lines.dropping(path).filter(|span| !told.contains(span)) else { continue };
         let message = format!("`{path}` stays out of the build context, and is a source of what is built");
-        found.extend(dropped(context, path, message));
+        found.push(lines.dropped(span.clone(), path, message));
         told.push(span);
     }
 }
 
 /// What sources say the compiler reads: `include_str!` and its kin.
 pub(super) fn named(context: &Context<'_>, found: &mut Vec<Found>) {
-    let (Some(ignore), Some(facts)) = (context.ignore, context.facts) else { return };
+    let (Some(ignore), Some(facts), Some(lines)) = (context.ignore, context.facts, Lines::of(context)) else { return };
     let mut told: Vec<String> = Vec::new();
     for member in &facts.workspace.members {
         // Of a member that is left out, nothing is built.
@@ -123,7 +131,7 @@ pub(super) fn named(context: &Context<'_>, found: &mut Vec<Found>) {
             let place = facts.workspace.place(&input.file, input.line);
             let message =
                 format!("`{path}` stays out of the build context, and the compiler reads it: {} in {place}", input.how);
-            found.extend(dropped(context, &path, message));
+            found.extend(lines.dropping(&path).map(|span| lines.dropped(span, &path, message)));
             told.push(path);
         }
     }

@@ -1,7 +1,7 @@
 //! Stages: how they are called, and what of them is shipped.
 
 use super::{Cargo, image_name, shipped};
-use crate::lint::model::{Command, Stage, What};
+use crate::lint::model::{Stage, What};
 use crate::lint::{Context, Found};
 
 /// Stages that others copy from or stand on, without a name.
@@ -118,11 +118,7 @@ pub(super) fn debug_build(context: &Context<'_>, found: &mut Vec<Found>) {
                         && !text.contains(" -r")
                         && !text.contains("--profile");
                     if run || is_debug(text.split_whitespace().next().unwrap_or_default()) {
-                        let span = match command {
-                            Command::Exec(_, span) => span.clone(),
-                            Command::Shell(word) => word.span.clone(),
-                        };
-                        found.push(Found::at(span, "the image runs a debug build").help(help));
+                        found.push(Found::at(command.span(), "the image runs a debug build").help(help));
                     }
                 }
                 _ => {}
