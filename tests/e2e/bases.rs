@@ -30,12 +30,9 @@ fn one(folder: &Utf8Path) -> Image {
 }
 
 pub fn each() {
-    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else {
-        assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "DOCKERIZE_REGISTRY is not set");
-        return;
-    };
+    let Some(registry) = tool::registry() else { return };
     let all: Vec<&Base> = bases::named().unwrap().filter(|base| there(base)).collect();
-    if std::env::var("DOCKERIZE_E2E").as_deref() == Ok("lab") {
+    if tool::is_lab() {
         let names: BTreeSet<&str> = all.iter().filter_map(|base| base.name.as_deref()).collect();
         let expected = ["distroless-static", "distroless-base", "distroless-cc", "debian-slim"];
         assert!(expected.iter().all(|name| names.contains(name)), "{names:?}");

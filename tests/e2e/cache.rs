@@ -71,10 +71,7 @@ pub fn mounts_of_one_workspace() {
 
 /// A machine compiles ahead what others then find.
 pub fn warm() {
-    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else {
-        assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "DOCKERIZE_REGISTRY is not set");
-        return;
-    };
+    let Some(registry) = tool::registry() else { return };
     let (tree, name) = workspace("tests/corpus/caching", "app/Cargo.toml");
     let folder = tree.path();
     let place = format!("registry={registry}/dockerize-e2e/cache-{name}");

@@ -241,11 +241,7 @@ pub fn dependencies() {
 
 /// Machines that have nothing but a registry: dependencies are found there by what they are made from.
 pub fn registry() {
-    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else {
-        // An engine of the machine's own need not have one; the lab does.
-        assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "DOCKERIZE_REGISTRY is not set");
-        return;
-    };
+    let Some(registry) = tool::registry() else { return };
     let mut one = Checkout::emptied(&["release"]);
     let name = one.tree.path().file_name().unwrap().replace(|c: char| !c.is_ascii_alphanumeric(), "").to_lowercase();
     let cache = format!("registry={registry}/dockerize-e2e/{name}");

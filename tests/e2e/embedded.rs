@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_dockerize::image::{FileKind, Image, Layout};
 use cargo_dockerize::measure::Report;
 
-use crate::support::Tree;
+use crate::support::{Tree, path_without_runtimes};
 use crate::tool::{self, Container, Volume};
 
 const BINARIES: [&str; 3] = ["api", "orders", "worker"];
@@ -166,7 +166,7 @@ pub fn reproducible() {
 pub fn judges() {
     let missing: Vec<&str> = ["skopeo", "umoci", "runc"].into_iter().filter(|name| !tool::is_there(name)).collect();
     if !missing.is_empty() {
-        assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "{missing:?} are missing");
+        assert!(!tool::is_lab(), "{missing:?} are missing");
         eprintln!("without {} nobody judges the images", missing.join(" and "));
         return;
     }
@@ -203,26 +203,11 @@ pub fn judges() {
 /// Where nothing runs containers, the main job is done all the same.
 pub fn without_docker() {
     let tree = Tree::copy("tests/corpus/single");
-    let path = without(&["docker", "podman", "nerdctl", "ctr"]);
-    let env = [format!("PATH={path}")];
+    let programs = assert_fs::TempDir::new().unwrap();
+    let path = path_without_runtimes(Utf8Path::from_path(programs.path()).unwrap());
+    let env = [format!("PATH={}", path.display())];
     let env: Vec<&str> = env.iter().map(String::as_str).collect();
     tool::dockerize_in(tree.path(), &env, &["build"]);
     let image = self::layout(&tree.path().join("target/dockerize/images/single_app"));
     assert!(image.files.contains_key("/usr/local/bin/Single_App"), "{:?}", image.files.keys());
-}
-
-/// `PATH` with a folder of links to all that is in it but for these.
-fn without(names: &[&str]) -> Utf8PathBuf {
-    let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("without-docker");
-    drop(fs_err::remove_dir_all(&folder));
-    fs_err::create_dir_all(&folder).unwrap();
-    for place in std::env::var("PATH").unwrap().split(':') {
-        for program in fs_err::read_dir(place).into_iter().flatten().flatten() {
-            let name = program.file_name().into_string().unwrap();
-            if !names.contains(&name.as_str()) && !folder.join(&name).is_symlink() {
-                std::os::unix::fs::symlink(program.path(), folder.join(&name)).unwrap();
-            }
-        }
-    }
-    folder
 }

@@ -89,7 +89,7 @@ ENTRYPOINT ["/scan"]
 "#;
 
 pub fn pushed() {
-    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else { return };
+    let Some(registry) = tool::registry() else { return };
     let tree = Tree::copy("example-workspace");
     let folder = tree.path();
     tool::init(folder);

@@ -11,10 +11,7 @@ fn digest_of(name: &str) -> String {
 
 /// What is pinned is what is built on, whatever its tag names by then.
 pub fn built_on() {
-    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else {
-        assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "DOCKERIZE_REGISTRY is not set");
-        return;
-    };
+    let Some(registry) = tool::registry() else { return };
     let tree = Tree::copy("tests/corpus/single");
     tool::init(tree.path());
     let plan = tool::dockerize(tree.path(), &["plan", "--format", "json"]).stdout;
@@ -22,7 +19,7 @@ pub fn built_on() {
     let run = format!("{registry}/dockerize-e2e/pins-{}", std::process::id());
     let (chef, base) = (format!("{run}/chef:1"), format!("{run}/base:1"));
     let ours = |from: &str, to: &str| {
-        if std::env::var("DOCKERIZE_E2E").as_deref() != Ok("lab") {
+        if !tool::is_lab() {
             tool::docker(&["pull", "--quiet", from]);
         }
         tool::docker(&["tag", from, to]);

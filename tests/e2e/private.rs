@@ -150,7 +150,7 @@ fn everything_said(app: &Utf8Path, env: &[&str]) {
     keep_words(app, env, &commands);
     let lists = app.join("target/dockerize/sbom");
     assert_eq!(fs_err::read_dir(lists).unwrap().count(), 2);
-    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else { return };
+    let Some(registry) = tool::registry() else { return };
     let prefix = format!("{registry}/dockerize-e2e/private/");
     let name = format!("registry:{prefix}teller:latest");
     let push = ["build", "--network", "host", "--prefix", &prefix, "--push", "--sbom", "both"];

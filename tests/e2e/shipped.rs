@@ -43,12 +43,9 @@ fn build(folder: &Utf8Path, args: &[&str]) -> (Report, String) {
 
 /// On somebody else's image, from a registry and to it.
 pub fn based() {
-    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else {
-        assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "DOCKERIZE_REGISTRY is not set");
-        return;
-    };
+    let Some(registry) = tool::registry() else { return };
     let distroless = "gcr.io/distroless/cc-debian13:nonroot";
-    if std::env::var("DOCKERIZE_E2E").as_deref() != Ok("lab") {
+    if !tool::is_lab() {
         tool::docker(&["pull", "--quiet", distroless]);
     }
     let run = format!("dockerize-e2e/run-{}", std::process::id());
@@ -153,7 +150,7 @@ pub fn platforms() {
             let told = tool::program(tree.path(), emulator, &[program.as_str()]);
             assert!(told.starts_with(architecture), "{told}");
         } else {
-            assert_ne!(std::env::var("DOCKERIZE_E2E").as_deref(), Ok("lab"), "{} is missing", emulator[0]);
+            assert!(!tool::is_lab(), "{} is missing", emulator[0]);
             eprintln!("{} is missing: the program for {architecture} is not run", emulator[0]);
         }
     }

@@ -37,10 +37,21 @@ pub fn dockerize_with(folder: &Utf8Path, env: &[(&str, &str)], args: &[&str]) ->
     run(command.envs(env.iter().copied()))
 }
 
+/// Whether the engine is the lab's, which has all that tests ask for.
+pub fn is_lab() -> bool {
+    std::env::var("DOCKERIZE_E2E").is_ok_and(|engine| engine == "lab")
+}
+
+/// The registry that tests push to. Beside an engine of the machine's own there need not be one; in the lab there is.
+pub fn registry() -> Option<String> {
+    let registry = std::env::var("DOCKERIZE_REGISTRY").ok();
+    assert!(registry.is_some() || !is_lab(), "DOCKERIZE_REGISTRY is not set");
+    registry
+}
+
 /// `init`, with the frontend that this engine can have: the lab has none but the engine's own.
 fn init_args() -> &'static [&'static str] {
-    let lab = std::env::var("DOCKERIZE_E2E").is_ok_and(|engine| engine == "lab");
-    if lab { &["init", "--syntax", "none"] } else { &["init"] }
+    if is_lab() { &["init", "--syntax", "none"] } else { &["init"] }
 }
 
 /// `cargo dockerize init`.

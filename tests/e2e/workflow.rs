@@ -140,7 +140,7 @@ fn commit(tree: &Utf8Path) {
 }
 
 pub fn steps() {
-    let Ok(registry) = std::env::var("DOCKERIZE_REGISTRY") else { return };
+    let Some(registry) = tool::registry() else { return };
     let tree = Tree::copy("tests/corpus/single");
     let temporary = assert_fs::TempDir::new().unwrap();
     let machine_folder = Utf8Path::from_path(temporary.path()).unwrap();
