@@ -22,6 +22,7 @@ mod platforms;
 mod private;
 mod rebuilds;
 mod reproducible;
+mod room;
 mod shapes;
 mod shipped;
 mod stages;
@@ -110,6 +111,7 @@ fn main() {
         .iter()
         .map(|(name, test)| {
             Trial::test(*name, move || {
+                room::make();
                 test();
                 Ok(())
             })
