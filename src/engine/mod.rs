@@ -22,7 +22,7 @@ pub use check::{Warning, check};
 #[cfg(test)]
 pub(crate) use probe::MINIMUM;
 pub(crate) use probe::version;
-pub use probe::{Engine, platform, probe, probe_within};
+pub use probe::{Engine, docker, platform, probe, probe_within};
 pub(crate) use progress::instruction;
 pub use progress::{Reporter, Style};
 pub(crate) use rawjson::compiling;

@@ -1,5 +1,6 @@
 //! Is there an engine, and can it do what is needed?
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use semver::Version;
@@ -45,10 +46,7 @@ pub fn probe() -> Result<Engine> {
 /// # Errors
 /// As [`probe`].
 pub fn probe_within(limit: Option<Duration>) -> Result<Engine> {
-    let docker = which::which("docker").map_err(|_| {
-        Failure::new(Kind::Engine, "there is no `docker` in PATH")
-            .help("install Docker (or Podman's or Rancher's `docker`), with the buildx plugin")
-    })?;
+    let docker = docker()?;
     let ask = |args: &[&str], why: &str| Command::new(&docker, why).args(args.iter().copied()).within(limit).output();
 
     let server = ask(&["version", "--format", "{{.Server.Version}}"], "see whether an engine answers")?;
@@ -74,6 +72,17 @@ pub fn probe_within(limit: Option<Duration>) -> Result<Engine> {
             .help("update the buildx plugin; older ones cannot load an image and measure it in one build"));
     }
     Ok(Engine { docker, buildx: version, server: server.stdout.trim().to_owned() })
+}
+
+/// Docker's program, which is there or not before anyone is asked.
+///
+/// # Errors
+/// [`Kind::Engine`]: it is not in `PATH`.
+pub fn docker() -> Result<PathBuf> {
+    which::which("docker").map_err(|_| {
+        Failure::new(Kind::Engine, "there is no `docker` in PATH")
+            .help("install Docker (or Podman's or Rancher's `docker`), with the buildx plugin")
+    })
 }
 
 /// What a builder builds for where nobody says it: Docker's name of it.

@@ -33,8 +33,8 @@ pub enum Choice {
     Auto(JoinHandle<Result<Engine>>),
     /// buildx; none asks it yet.
     Buildx(Option<JoinHandle<Result<Engine>>>),
-    /// Our own.
-    Embedded(Asked, Option<Ahead>),
+    /// Our own, and why, where nobody asked for it.
+    Embedded(Asked, Option<Ahead>, Option<Failure>),
 }
 
 /// This machine, as seen from a folder.
@@ -67,16 +67,22 @@ impl Choice {
                 format!("`{theirs}` is for Docker's buildx, and `{ours}` for the embedded engine"),
             )
             .help("leave one of the two out")),
-            (EngineArg::Oci, None, _) | (EngineArg::Auto, None, Some(_)) => {
-                Ok(Self::Embedded(Asked::begin(), ahead(args, common)))
-            }
+            (EngineArg::Oci, None, _) | (EngineArg::Auto, None, Some(_)) => Ok(Self::ours(args, common, None)),
             // A script is for a current engine, and asks none.
             (EngineArg::Buildx | EngineArg::Auto, _, _) if args.dry_run => Ok(Self::Buildx(None)),
             (EngineArg::Buildx, _, None) | (EngineArg::Auto, Some(_), None) => {
                 Ok(Self::Buildx(Some(std::thread::spawn(engine::probe))))
             }
-            (EngineArg::Auto, None, None) => Ok(Self::Auto(std::thread::spawn(engine::probe))),
+            (EngineArg::Auto, None, None) => Ok(match engine::docker() {
+                Ok(_) => Self::Auto(std::thread::spawn(engine::probe)),
+                // Nobody is there to be waited for.
+                Err(why) => Self::ours(args, common, Some(why)),
+            }),
         }
+    }
+
+    fn ours(args: &Build, common: &Common, why: Option<Failure>) -> Self {
+        Self::Embedded(Asked::begin(), ahead(args, common), why)
     }
 
     /// Decides.
@@ -86,18 +92,23 @@ impl Choice {
     pub fn decide(self, root: &Utf8Path) -> Result<Chosen> {
         match self {
             Self::Buildx(asked) => Ok(Chosen::Buildx(Box::new(|| asked.map_or_else(engine::probe, answer)))),
-            Self::Embedded(asked, ahead) => {
-                Ok(Chosen::Embedded(Box::new(Here { host: asked.of(root)?, ahead, why: None })))
-            }
+            Self::Embedded(asked, ahead, why) => Here::of(asked.of(root), ahead, why),
             Self::Auto(asked) => match answer(asked) {
                 Ok(engine) => Ok(Chosen::Buildx(Box::new(|| Ok(engine)))),
-                Err(why) if why.kind() == Kind::Engine => {
-                    let host = Host::probe(root).map_err(|failure| in_place_of(failure, &why))?;
-                    Ok(Chosen::Embedded(Box::new(Here { host, ahead: None, why: Some(why) })))
-                }
+                Err(why) if why.kind() == Kind::Engine => Here::of(Host::probe(root), None, Some(why)),
                 Err(failure) => Err(failure),
             },
         }
+    }
+}
+
+impl Here {
+    fn of(host: Result<Host>, ahead: Option<Ahead>, why: Option<Failure>) -> Result<Chosen> {
+        let host = host.map_err(|failure| match &why {
+            Some(why) => in_place_of(failure, why),
+            None => failure,
+        })?;
+        Ok(Chosen::Embedded(Box::new(Self { host, ahead, why })))
     }
 }
 
