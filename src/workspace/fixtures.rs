@@ -3,7 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::sources::{Input, Literal};
+use super::sources::{Input, Literal, is_made};
 
 /// Folders that hold tests, and what those read.
 const FOLDERS: &[&str] = &["tests", "test", "fixtures", "testdata", "test-data", "test_data", "testfixtures"];
@@ -16,10 +16,10 @@ pub(super) fn find(package: &Utf8Path, literals: &[Literal]) -> Vec<Input> {
     if literals.is_empty() {
         return Vec::new();
     }
-    let walk = walkdir::WalkDir::new(package).sort_by_file_name().into_iter().filter_entry(|entry| {
-        let name = entry.file_name().to_string_lossy();
-        !(entry.depth() == 1 && name == "target") && name != ".git" && name != "node_modules"
-    });
+    let walk = walkdir::WalkDir::new(package)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 0 || !(entry.file_name() == ".git" || is_made(entry)));
     let files = walk.flatten().filter(|entry| entry.file_type().is_file());
     files
         .filter_map(|entry| {
@@ -87,10 +87,18 @@ mod tests {
     fn what_no_test_names_is_no_fixture() {
         let folder = tempfile::tempdir().unwrap();
         let package = Utf8Path::from_path(folder.path()).unwrap();
-        for file in ["tests/data/.env", "tests/key.pem", "config/key.pem", "target/tests/key.pem"] {
+        for file in [
+            "tests/data/.env",
+            "tests/key.pem",
+            "config/key.pem",
+            "target/tests/key.pem",
+            "tests/app/out/tests/key.pem",
+        ] {
             fs_err::create_dir_all(package.join(file).parent().unwrap()).unwrap();
             fs_err::write(package.join(file), "").unwrap();
         }
+        // Where a test has compiled something.
+        fs_err::write(package.join("tests/app/out/CACHEDIR.TAG"), "").unwrap();
         let found = |value: &str| {
             let literal = Literal { value: value.to_owned(), file: "x.rs".into(), line: 1 };
             let found = find(package, &[literal]);

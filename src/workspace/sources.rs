@@ -71,13 +71,22 @@ pub struct Literal {
     pub line: usize,
 }
 
+/// Whether tools fill a folder: packages of others, and what a tag says is a cache, as each target folder of cargo's has
+/// wherever it lies (<https://bford.info/cachedir/>).
+pub(super) fn is_made(entry: &walkdir::DirEntry) -> bool {
+    let name = entry.file_name();
+    entry.file_type().is_dir()
+        && (name == "node_modules"
+            || (entry.depth() == 1 && name == "target")
+            || entry.path().join("CACHEDIR.TAG").is_file())
+}
+
 pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
     let mut facts = SourceFacts::default();
     let walk = walkdir::WalkDir::new(package).sort_by_file_name().into_iter().filter_entry(|entry| {
         let name = entry.file_name().to_string_lossy();
-        let nested = entry.depth() > 0 && entry.file_type().is_dir() && entry.path().join("Cargo.toml").is_file();
-        entry.depth() == 0
-            || !(nested || name.starts_with('.') || name == "node_modules" || (entry.depth() == 1 && name == "target"))
+        let nested = || entry.file_type().is_dir() && entry.path().join("Cargo.toml").is_file();
+        entry.depth() == 0 || !(name.starts_with('.') || is_made(entry) || nested())
     });
     for entry in walk.flatten() {
         let Some(path) = Utf8Path::from_path(entry.path()) else { continue };
