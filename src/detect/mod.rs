@@ -105,7 +105,7 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
     }
     findings.server = server.as_ref().map(|(_, because)| because.clone());
     (findings.services, findings.other_services) = services::find(workspace, graph)?;
-    findings.ports = server.map(|server| ports::find(workspace, member, server)).unwrap_or_default();
+    findings.ports = server.map_or(Ok(Vec::new()), |server| ports::find(workspace, member, server))?;
     findings.assets = assets::find(workspace, member, settings.is_some(), defaults);
     findings.writable = writable::find(workspace, member, &findings.assets, keeps_files);
     Ok(findings)

@@ -1,5 +1,7 @@
 //! Ports that a server listens on, by the addresses and the defaults that its sources name.
 
+use super::services;
+use crate::failure::Result;
 use crate::plan::model::Because;
 use crate::workspace::{Member, Workspace};
 
@@ -14,17 +16,12 @@ pub struct PortFinding {
     pub because: Because,
 }
 
-/// Where databases, queues and collectors listen: on loopback they are somebody else's, and the program asks them.
-const SERVICES: &[u16] =
-    &[1433, 1521, 2379, 3306, 4222, 4317, 4318, 5432, 5672, 6379, 8086, 8123, 9042, 9092, 9200, 11211, 26257, 27017];
-
 /// The ports of a member that serves, or the one that its server takes by default.
-pub(super) fn find(workspace: &Workspace, member: &Member, server: (Option<u16>, Because)) -> Vec<PortFinding> {
+pub(super) fn find(workspace: &Workspace, member: &Member, server: (Option<u16>, Because)) -> Result<Vec<PortFinding>> {
     let (default, server) = server;
     let mut found: Vec<PortFinding> = Vec::new();
     for (fact, file) in &member.sources.ports {
-        let asked = fact.loopback && SERVICES.contains(&fact.port);
-        if asked || found.iter().any(|other| other.port == fact.port) {
+        if (fact.loopback && services::listens(fact.port)?) || found.iter().any(|other| other.port == fact.port) {
             continue;
         }
         let file = workspace.place(file, fact.line);
@@ -40,5 +37,5 @@ pub(super) fn find(workspace: &Workspace, member: &Member, server: (Option<u16>,
         let because = Because { text: format!("{} on its own port", server.text), ..server };
         found.push(PortFinding { port, loopback: false, because });
     }
-    found
+    Ok(found)
 }

@@ -72,6 +72,7 @@ impl Row for Client {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
+    elsewhere: Vec<u16>,
     service: Vec<Known>,
     crates: Crates,
 }
@@ -107,6 +108,12 @@ fn table() -> Result<&'static Table> {
 /// The table does not parse, which the tests rule out.
 pub fn known() -> Result<&'static [Known]> {
     table().map(|table| table.service.as_slice())
+}
+
+/// Whether a database, a queue or a collector listens on this port: on loopback it is somebody else's, and the program asks it.
+pub(super) fn listens(port: u16) -> Result<bool> {
+    let table = table()?;
+    Ok(table.elsewhere.contains(&port) || table.service.iter().any(|known| known.port == port))
 }
 
 /// What a binary's graph speaks to: one of each kind, and of those that were not taken, why.
@@ -202,9 +209,18 @@ mod tests {
             assert!(known.url.contains(&format!("{{host}}:{}", known.port)), "{name}");
             assert!(!known.variables.is_empty(), "{name}");
         }
+        for port in &table.elsewhere {
+            assert!(table.service.iter().all(|known| known.port != *port), "{port} is a service's");
+        }
         for row in &table.crates.row {
             assert!(table.service.iter().any(|known| known.name == row.service), "{}", row.krate);
         }
+    }
+
+    #[test]
+    fn every_service_is_asked_on_loopback() {
+        assert!([7700, 6334, 7687, 5432, 1433].iter().all(|port| listens(*port).unwrap()));
+        assert!([80, 3000, 8080].iter().all(|port| !listens(*port).unwrap()));
     }
 
     #[test]
