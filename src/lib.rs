@@ -30,6 +30,7 @@ pub mod platforms;
 pub mod registry;
 pub mod render;
 mod secret;
+mod secrets;
 pub mod trial;
 pub mod workspace;
 pub mod xtask;

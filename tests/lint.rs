@@ -87,16 +87,16 @@ fn run(rule: &str, name: &str, folder: &Path) -> Result<(), Failed> {
     };
     let found: Vec<String> = own.iter().map(line).collect();
     if !name.starts_with("bad") {
-        assert!(found.is_empty(), "{rule} finds something at {found:?}:\n{}", report::text(&report));
+        assert!(found.is_empty(), "{rule} finds something at {found:?}:\n{}", report::text(&report).unwrap());
         return Ok(());
     }
-    assert_eq!(found, case.at, "\n{}", report::text(&report));
+    assert_eq!(found, case.at, "\n{}", report::text(&report).unwrap());
     let own = Report {
         files: report.files.clone(),
         sources: report.sources.clone(),
         findings: own.into_iter().cloned().collect(),
     };
-    let shown = anstream::adapter::strip_str(&report::text(&own)).to_string();
+    let shown = anstream::adapter::strip_str(&report::text(&own).unwrap()).to_string();
     let expected = Data::read_from(&home(rule).join(format!("{name}.txt")), None);
     Assert::new().action_env("SNAPSHOTS").try_eq(Some(&name), Data::text(shown), expected)?;
     fixed(rule, &tree, &own)

@@ -7,13 +7,13 @@ use oci_spec::image::ImageConfiguration;
 use super::parts::{Parts, platform};
 use super::programs::{self, Seen};
 use super::scan::{self, Scanned};
-use super::secrets::{Hit, Rules};
 use super::source::Image;
 use super::tree::{self, Tree};
 use super::{Base, Report, Run, SCHEMA, Secret};
 use crate::failure::{Result, printable};
 use crate::image::{self, verify};
 use crate::registry::each;
+use crate::secrets::{Hit, Rules};
 
 /// By which an image says what it stands on.
 const BASE: (&str, &str) = ("org.opencontainers.image.base.name", "org.opencontainers.image.base.digest");
@@ -23,9 +23,9 @@ const ANYWHERE: usize = 6;
 
 pub(super) fn report(image: Image, top: usize) -> Result<Report> {
     let Image { name, from, blobs, parts, .. } = image;
-    let secret_rules = Rules::read()?;
+    let secret_rules = Rules::known()?;
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
-    let mut layers = each(&parts.layers, workers, |part, _| scan::layer(&blobs, part, &secret_rules))?;
+    let mut layers = each(&parts.layers, workers, |part, _| scan::layer(&blobs, part, secret_rules))?;
     let entries: Vec<image::Layer> = layers.iter_mut().map(Scanned::take).collect();
     let tree = Tree::of(&entries, top);
     let rules = verify::Rules::read()?;
@@ -35,7 +35,7 @@ pub(super) fn report(image: Image, top: usize) -> Result<Report> {
     let programs = programs::look(&seen, &run, &rules)?;
     let mut hidden = Hidden::default();
     let mut secrets = in_files(&layers, &tree, &mut hidden);
-    secrets.extend(in_config(&secret_rules, &mut run, &mut made_by, &mut hidden));
+    secrets.extend(in_config(secret_rules, &mut run, &mut made_by, &mut hidden));
     let layers_made: Vec<String> = made_by.iter().filter(|(_, empty)| !empty).map(|(text, _)| text.clone()).collect();
     let compressed: Vec<bool> = layers.iter().map(|scanned| scanned.compressed).collect();
     let layers = tree::layers(&entries, &compressed, &layers_made);

@@ -10,7 +10,6 @@ mod judge;
 mod parts;
 mod programs;
 mod scan;
-mod secrets;
 mod source;
 mod text;
 mod tree;

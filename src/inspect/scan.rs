@@ -11,12 +11,12 @@ use object::{Object, ObjectSection};
 
 use super::blobs::{Blobs, broken, sniff, temporary};
 use super::parts::{Expected, Part};
-use super::secrets::{Hit, Rules, Stream};
 use crate::exec;
 use crate::failure::Result;
 use crate::image::elf::Elf;
 use crate::image::layer::{Hashing, decoder, entry};
 use crate::image::{FileKind, Layer};
+use crate::secrets::{Hit, Rules, Stream};
 
 const PIECE: usize = 64 * 1024;
 

@@ -62,7 +62,7 @@ fn all(text: &str) {
     fix::apply(text, &findings.iter().filter(|finding| finding.path == "Dockerfile").collect::<Vec<_>>());
     let mut report = report::Report::default();
     report.add(&input, findings);
-    report::text(&report);
+    report::text(&report).unwrap();
     report::github(&report);
     serde_json::to_string(&report::json(&report)).unwrap();
     serde_json::to_string(&report::sarif(&report)).unwrap();
@@ -73,6 +73,36 @@ fn the_whole_one_is_read_and_has_much_to_say() {
     assert!(parse(WHOLE).is_ok(), "{:?}", parse(WHOLE).err());
     assert!(judge(&input(WHOLE), &Levels::default(), None).len() > 12);
     all(WHOLE);
+}
+
+#[test]
+fn no_report_shows_a_secret() {
+    // Whole tokens in our sources would be found by others who look for them.
+    let token = ["gh", "p_R9x2Lq7TzV4mN8bK1wY5cJ6dH3sF0gPaQeUi"].concat();
+    let text = format!(
+        "FROM debian\nARG DB_PASSWORD=hunter2x\nENV API_KEY=7c1b2f4e90 B=c\nENV SIGNING_KEY k3y-of-ours\n\
+         RUN curl https://ann:s3cr3t@git.example/ && echo {token} && apt-get install -y x\nCMD a\n"
+    );
+    let input = input(&text);
+    let mut report = report::Report::default();
+    report.add(&input, judge(&input, &Levels::default(), None));
+    let rules: Vec<&str> = report.findings.iter().map(|finding| finding.rule.as_str()).collect();
+    for rule in ["secret-in-arg", "secret-in-env", "secret-in-url", "secret-literal"] {
+        assert!(rules.contains(&rule), "{rules:?}");
+    }
+    let shown = [
+        report::text(&report).unwrap(),
+        report::github(&report),
+        serde_json::to_string(&report::json(&report)).unwrap(),
+        serde_json::to_string(&report::sarif(&report)).unwrap(),
+        report.shown("Dockerfile").unwrap(),
+    ];
+    for text in &shown {
+        for secret in ["hunter2x", "7c1b2f4e90", "k3y-of-ours", "s3cr3t", "R9x2Lq7T"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+    assert!(shown[0].contains("apt-get install -y x"), "{}", shown[0]);
 }
 
 #[test]

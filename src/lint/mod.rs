@@ -148,6 +148,8 @@ pub struct Found {
     pub also: Vec<(Span, String)>,
     /// Edits that do away with it, where that is mechanical.
     pub fix: Vec<Edit>,
+    /// Secrets that stand here and are not known by their looks: what shows the file shows stars.
+    pub secrets: Vec<Span>,
 }
 
 impl Found {
@@ -181,6 +183,13 @@ impl Found {
     #[must_use]
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.also.push((span, label.into()));
+        self
+    }
+
+    /// With a secret, which is not shown.
+    #[must_use]
+    pub fn hide(mut self, span: Span) -> Self {
+        self.secrets.push(span);
         self
     }
 

@@ -35,7 +35,7 @@ pub fn run(
     mut look: impl FnMut(&[Loaded]) -> Report,
 ) -> Result<()> {
     let mut report = look(files);
-    let old = report.sources.clone();
+    let first = report.clone();
     let mut fixed = 0;
     let mut shadow = files.clone();
     for _ in 0..ROUNDS {
@@ -46,7 +46,8 @@ pub fn run(
         fixed += count;
         report = look(&shadow);
     }
-    let changed: Vec<Change<'_>> = old
+    let changed: Vec<Change<'_>> = first
+        .sources
         .iter()
         .filter_map(|(name, text)| {
             Some(Change { name, path: path(files, name)?, text, new: report.sources.get(name)? })
@@ -57,8 +58,8 @@ pub fn run(
         shell.status("Unchanged", "no finding has an edit that does away with it");
         return Ok(());
     }
-    for Change { name, text, new, .. } in &changed {
-        ui::print(&emit::unified_by(name, "fixed", text, new))?;
+    for Change { name, .. } in &changed {
+        ui::print(&emit::unified_by(name, "fixed", &first.shown(name)?, &report.shown(name)?))?;
     }
     if args.dry_run {
         return Ok(());

@@ -40,7 +40,7 @@ pub fn run(args: &Lint, common: &Common, shell: Shell) -> Result<()> {
     }
     let report = look(&files, &levels, engine, &mut known);
     match args.format {
-        LintFormat::Text => ui::print(&report::text(&report))?,
+        LintFormat::Text => ui::print(&report::text(&report)?)?,
         LintFormat::Json => ui::print(&ui::json(&report::json(&report))?)?,
         LintFormat::Sarif => ui::print(&ui::json(&report::sarif(&report))?)?,
         LintFormat::Github => ui::print(&report::github(&report))?,

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use super::model::Span;
 use super::{Finding, Input, Level};
+use crate::failure::Result;
+use crate::secrets::Rules;
 
 pub use github::github;
 pub use json::{Json, json};
@@ -16,7 +18,7 @@ pub use sarif::{Sarif, sarif};
 pub use text::{counted, text};
 
 /// All findings of a run, with the texts that they point into.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Report {
     /// The Dockerfiles that were judged.
     pub files: Vec<String>,
@@ -48,6 +50,17 @@ impl Report {
     /// The text that a finding points into.
     pub fn text_of(&self, finding: &Finding) -> &str {
         self.sources.get(&finding.path).map_or("", String::as_str)
+    }
+
+    /// A text as it may be shown: each byte of a secret is a star, and all else is in its place.
+    ///
+    /// # Errors
+    /// What secrets look like is not known: a defect.
+    pub fn shown(&self, path: &str) -> Result<String> {
+        let text = self.sources.get(path).map_or("", String::as_str);
+        let found = self.findings.iter().filter(|finding| finding.path == path);
+        let known: Vec<Span> = found.flat_map(|finding| finding.found.secrets.iter().cloned()).collect();
+        Ok(Rules::known()?.masked(text, &known))
     }
 }
 

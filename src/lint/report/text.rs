@@ -1,25 +1,37 @@
 //! For people: in rustc's form, with the source.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use annotate_snippets::{AnnotationKind, Group, Level as Shown, Patch, Renderer, Snippet};
 
 use super::Report;
-use crate::failure::printable;
+use crate::failure::{Result, printable};
 use crate::lint::model::Span;
 use crate::lint::{Finding, Level};
+use crate::secrets::Rules;
 
 /// The findings with ANSI colours (strip them on the way out where they are not wanted).
-pub fn text(report: &Report) -> String {
+///
+/// # Errors
+/// As [`Report::shown`].
+pub fn text(report: &Report) -> Result<String> {
     let renderer = Renderer::styled();
     let mut text = String::new();
+    let mut sources: BTreeMap<&str, String> = BTreeMap::new();
     for finding in &report.findings {
-        let groups = groups(finding, report.text_of(finding));
+        let source = match sources.entry(&finding.path) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(report.shown(&finding.path)?),
+        };
+        let groups = groups(finding, source)?;
         text.push_str(&renderer.render(&groups));
         text.push_str("\n\n");
     }
-    text
+    Ok(text)
 }
 
-fn groups<'a>(finding: &'a Finding, source: &'a str) -> Vec<Group<'a>> {
+fn groups<'a>(finding: &'a Finding, source: &'a str) -> Result<Vec<Group<'a>>> {
     let found = &finding.found;
     let level = match finding.level {
         Level::Deny => Shown::ERROR,
@@ -41,12 +53,13 @@ fn groups<'a>(finding: &'a Finding, source: &'a str) -> Vec<Group<'a>> {
         if let Some(help) = help {
             group = group.element(Shown::HELP.message(help));
         }
-        return vec![group];
+        return Ok(vec![group]);
     }
     let title = Shown::HELP.secondary_title(help.unwrap_or_else(|| "`--fix` does this".to_owned()));
-    let patches = found.fix.iter().map(|edit| Patch::new(within(source, &edit.span), edit.text.as_str()));
+    let rules = Rules::known()?;
+    let patches = found.fix.iter().map(|edit| Patch::new(within(source, &edit.span), rules.masked(&edit.text, &[])));
     let edited = Group::with_title(title).element(Snippet::source(source).path(finding.path.as_str()).patches(patches));
-    vec![group, edited]
+    Ok(vec![group, edited])
 }
 
 /// A place that is surely one in the text.

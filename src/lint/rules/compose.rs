@@ -58,17 +58,21 @@ pub(super) fn secrets(context: &Context<'_>, found: &mut Vec<Found>) {
         let Some(environment) = service.get("environment") else { continue };
         let pairs = environment.items().iter().filter_map(|item| {
             let (name, value) = item.text()?.split_once('=')?;
-            Some((name, value, item.span.clone()))
+            Some((name, value, &item.span))
         });
         let entries = environment.entries().iter();
-        let entries = entries.filter_map(|one| Some((one.key.as_str(), one.value.text()?, one.value.span.clone())));
+        let entries = entries.filter_map(|one| Some((one.key.as_str(), one.value.text()?, &one.value.span)));
         for (name, value, span) in pairs.chain(entries) {
             // A variable of compose's is asked for, and one in its place is known to nobody.
             if !is_secret_name(name) || !is_secret_value(value) || value.contains("${") || value.starts_with('$') {
                 continue;
             }
             let message = format!("the value of `{name}` stands in the file");
-            let one = Found::at(span, message).within(Where::Companion(service.file));
+            let file = Where::Companion(service.file);
+            // In a list the name stands before it.
+            let text = context.input.source(file).text.get(span.clone()).unwrap_or_default();
+            let start = span.start + text.find('=').filter(|at| text[..*at].contains(name)).map_or(0, |at| at + 1);
+            let one = Found::at(span.clone(), message).within(file).hide(start..span.end);
             found.push(one.help(format!("ask for it: `{name}: ${{{name}:?}}`, or take it from a file: `secrets:`")));
         }
     }

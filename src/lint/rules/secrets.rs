@@ -4,6 +4,7 @@ use super::ground;
 use crate::lint::call::{Call, base as name_of};
 use crate::lint::model::{Instruction, Mount, Pair, Run, Span, Stage, What, Word};
 use crate::lint::{Context, Found};
+use crate::secrets::Rules;
 
 /// Words in names of variables that hold secrets.
 const NAMES: &[&str] = &["password", "passwd", "secret", "token", "credential", "credentials", "apikey", "passphrase"];
@@ -47,28 +48,6 @@ const ABOUT: &[&str] = &[
     "public",
     "limit",
     "algorithm",
-];
-
-/// Beginnings of secrets that can be known by them, and how long they are at least.
-const TOKENS: &[(&str, usize)] = &[
-    ("ghp_", 36),
-    ("gho_", 36),
-    ("ghs_", 36),
-    ("github_pat_", 40),
-    ("glpat-", 24),
-    ("AKIA", 20),
-    ("ASIA", 20),
-    ("xoxb-", 30),
-    ("xoxp-", 30),
-    ("sk_live_", 24),
-    ("rk_live_", 24),
-    ("npm_", 36),
-    ("pypi-AgEI", 40),
-    ("dckr_pat_", 30),
-    ("hf_", 30),
-    ("SG.", 60),
-    ("cio", 35),
-    ("AIza", 39),
 ];
 
 /// Files that hold secrets, by the ends of their paths.
@@ -135,6 +114,11 @@ fn is_placeholder(value: &str) -> bool {
     said.iter().any(|word| lower.contains(word)) || lower.chars().all(|c| matches!(c, 'x' | '*' | '.'))
 }
 
+/// Where the value of a variable stands.
+fn value_of(pair: &Pair) -> Span {
+    (pair.span.start + pair.name.len() + 1).min(pair.span.end)..pair.span.end
+}
+
 /// `ARG TOKEN`.
 pub(super) fn in_arg(context: &Context<'_>, found: &mut Vec<Found>) {
     let own = instructions(context)
@@ -146,6 +130,7 @@ pub(super) fn in_arg(context: &Context<'_>, found: &mut Vec<Found>) {
         }
         let one =
             Found::at(pair.span.clone(), format!("the build argument `{}` is kept in the image's history", pair.name));
+        let one = if pair.value.is_some() { one.hide(value_of(pair)) } else { one };
         found.push(one.label("`docker history` shows its value").help(format!(
             "mount it where it is needed: `RUN --mount=type=secret,id={0},env={0} …`, and `docker build --secret id={0}`",
             pair.name
@@ -157,13 +142,16 @@ pub(super) fn in_arg(context: &Context<'_>, found: &mut Vec<Found>) {
 pub(super) fn in_env(context: &Context<'_>, found: &mut Vec<Found>) {
     for (_, _, one) in instructions(context) {
         let What::Env(pairs) = &one.what else { continue };
-        for Pair { name, value, span } in pairs {
+        for pair in pairs {
+            let Pair { name, value, span } = pair;
             let Some(value) = value.as_deref().filter(|value| is_secret_name(name) && is_secret_value(value)) else {
                 continue;
             };
             let from = if value.contains('$') { "a value that the build is given" } else { "a value" };
             let message = format!("`{name}` is a part of the image, with {from}");
-            found.push(Found::at(span.clone(), message).label("`docker inspect` shows it").help(
+            let one = Found::at(span.clone(), message);
+            let one = if value.contains('$') { one } else { one.hide(value_of(pair)) };
+            found.push(one.label("`docker inspect` shows it").help(
                 "give it to the container when it runs, or mount it: `RUN --mount=type=secret` for a build's own",
             ));
         }
@@ -172,17 +160,22 @@ pub(super) fn in_env(context: &Context<'_>, found: &mut Vec<Found>) {
 
 /// A secret itself.
 pub(super) fn literal(context: &Context<'_>, found: &mut Vec<Found>) {
+    // Its own tests rule out that there are none.
+    let Ok(rules) = Rules::known() else { return };
     let text = context.text();
     for (_, _, one) in instructions(context) {
         let Some(said) = text.get(one.span.clone()) else { continue };
-        for (at, word) in tokens(said) {
-            let span = one.span.start + at..one.span.start + at + word.len();
-            let message = format!("`{}…` is a secret", word.get(..8).unwrap_or_default());
-            found.push(Found::at(span, message).label("in the file, and in the image's history").help(
+        // An address with a password is another rule's.
+        let places = rules.places(said).into_iter().filter(|(_, hit)| hit.rule != "url-password");
+        let mut keys = 0;
+        for (place, hit) in places {
+            keys += usize::from(hit.rule == "private-key");
+            let span = one.span.start + place.start..one.span.start + place.end;
+            found.push(Found::at(span, format!("{} stands in the Dockerfile", hit.what)).label("in the file, and in the image's history").help(
                 "revoke it, because who has the file or the image has it; and mount the next one with `--mount=type=secret`",
             ));
         }
-        if let Some(at) = said.find("PRIVATE KEY-----") {
+        if let Some(at) = said.find("PRIVATE KEY-----").filter(|_| keys == 0) {
             let start = one.span.start + at;
             found.push(
                 Found::at(start..start + "PRIVATE KEY-----".len(), "a private key stands in the Dockerfile")
@@ -190,24 +183,6 @@ pub(super) fn literal(context: &Context<'_>, found: &mut Vec<Found>) {
             );
         }
     }
-}
-
-/// Words that begin as known secrets do, are as long, and are of letters as mixed.
-fn tokens(text: &str) -> Vec<(usize, &str)> {
-    let mut found = Vec::new();
-    let mut start = 0;
-    for part in text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))) {
-        let known = TOKENS.iter().any(|(begin, length)| part.starts_with(begin) && part.len() >= *length);
-        let mixed = part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_alphabetic());
-        let mut kinds: Vec<u8> = part.bytes().collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        if known && mixed && kinds.len() > 9 && !is_placeholder(part) {
-            found.push((start, part));
-        }
-        start = start + part.len() + text[start + part.len()..].chars().next().map_or(0, char::len_utf8);
-    }
-    found
 }
 
 /// `https://user:password@host`.
@@ -231,9 +206,12 @@ pub(super) fn in_url(context: &Context<'_>, found: &mut Vec<Found>) {
             }
             let secret = user.split_once(':').map_or(user, |(_, secret)| secret);
             let shown = if name.is_empty() { scheme } else { scheme - name.len() };
-            let span = one.span.start + shown..one.span.start + from + end;
+            let start = one.span.start + from;
+            let span = one.span.start + shown..start + end;
             if let Some(why) = kept(context, stage, at, user, secret) {
-                found.push(Found::at(span, "an address with credentials").label(why).help(
+                let one = Found::at(span, "an address with credentials").label(why);
+                let login = start..start + user.len();
+                found.push(if secret.contains('$') { one } else { one.hide(login) }.help(
                     "let git or cargo ask a secret that is mounted: `--mount=type=secret,id=…`, with a credential helper that reads it",
                 ));
             }

@@ -50,6 +50,8 @@ fn one_of_each() -> Vec<(&'static str, &'static str, String, String)> {
         held("docker-login", "/root/.docker/config.json", "{\"auths\": {\"a.example\": {\"auth\": \"", login, "\"}}}"),
         whole("docker-hub-token", format!("dckr_pat_{}", mixed(27))),
         whole("stripe-key", format!("sk_live_{}", mixed(24))),
+        whole("sendgrid-key", format!("SG.{}.{}", mixed(22), mixed(43))),
+        whole("hugging-face-token", format!("hf_{}", mixed(34))),
         whole("vault-token", format!("hvs.{}", mixed(24))),
         held("private-key", "/a", "-----BEGIN RSA PRIVATE KEY-----\n", key, "\n-----END RSA PRIVATE KEY-----\n"),
         held("netrc", "/root/.netrc", "machine a.example\n  login b\n  password ", mixed(9), "\n"),
@@ -147,4 +149,28 @@ fn the_configuration_has_variables() {
 fn hashes_and_names_are_no_tokens() {
     let text = format!("sha256:{0} {0} crates/{0}/src npm_config_cache=/tmp ghs_alpha", noise(HEX, 64));
     assert_eq!(found("/a", &text), []);
+}
+
+#[test]
+fn what_is_masked_keeps_its_length() {
+    let rules = Rules::known().unwrap();
+    for (rule, path, text, secret) in one_of_each() {
+        // By their files' names alone is known what the others are.
+        if path != "/a" && rule != "variable" {
+            continue;
+        }
+        let shown = rules.masked(&text, &[]);
+        let lines: Vec<&str> = secret.lines().collect();
+        assert!(lines.iter().all(|line| !shown.contains(line)), "{rule}: {shown}");
+        assert_eq!((shown.len(), shown.lines().count()), (text.len(), text.lines().count()), "{rule}: {shown}");
+    }
+    // `ü` has two bytes.
+    assert_eq!(rules.masked("ENV C=grün D=e\n", std::slice::from_ref(&(6..11))), "ENV C=***** D=e\n");
+}
+
+#[test]
+fn every_shape_is_a_pattern() {
+    for rule in &Rules::known().unwrap().table {
+        assert!(rule.shape().is_some(), "{}", rule.row.name);
+    }
 }

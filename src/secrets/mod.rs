@@ -1,6 +1,8 @@
-//! Secrets in bytes: found by the rules of `secrets.toml`, and never shown.
+//! Secrets in bytes: found by the rules of `rules.toml`, and never shown.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use base64::Engine;
@@ -55,8 +57,17 @@ struct Row {
 
 struct Rule {
     row: Row,
-    shape: Regex,
+    /// Compiled where one of its words stands, which is rare.
+    shape: OnceLock<Option<Regex>>,
     files: Option<GlobSet>,
+}
+
+impl Rule {
+    /// None: it is no pattern, which the tests rule out.
+    fn shape(&self) -> Option<&Regex> {
+        let compile = || Regex::new(&format!(r"(?-u)\A(?:{})", self.row.shape)).ok();
+        self.shape.get_or_init(compile).as_ref()
+    }
 }
 
 /// Words, and which rules are tried where they stand.
@@ -66,7 +77,7 @@ struct Words {
 }
 
 /// What secrets look like.
-pub(super) struct Rules {
+pub(crate) struct Rules {
     table: Vec<Rule>,
     /// Of the rules for any file: these words are rare.
     general: Words,
@@ -81,7 +92,7 @@ pub(super) struct Rules {
 
 /// A secret that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Hit {
+pub(crate) struct Hit {
     /// The rule's name.
     pub rule: String,
     /// What it is.
@@ -93,13 +104,21 @@ pub(super) struct Hit {
 }
 
 impl Rules {
-    pub fn read() -> Result<Self> {
-        let table: Table = toml::from_str(include_str!("secrets.toml")).map_err(defect)?;
+    /// The table's, read once.
+    pub fn known() -> Result<&'static Self> {
+        static RULES: OnceLock<Result<Rules, String>> = OnceLock::new();
+        RULES
+            .get_or_init(|| Self::read().map_err(|failure| failure.to_string()))
+            .as_ref()
+            .map_err(|error| defect(error.as_str()))
+    }
+
+    fn read() -> Result<Self> {
+        let table: Table = toml::from_str(include_str!("rules.toml")).map_err(defect)?;
         let mut rules = Vec::new();
         for row in table.rule {
-            let shape = Regex::new(&format!(r"(?-u)\A(?:{})", row.shape)).map_err(defect)?;
             let files = if row.files.is_empty() { None } else { Some(globs(&row.files)?) };
-            rules.push(Rule { row, shape, files });
+            rules.push(Rule { row, shape: OnceLock::new(), files });
         }
         Ok(Self {
             general: Words::of(&rules, |rule| rule.files.is_none())?,
@@ -116,18 +135,42 @@ impl Rules {
 
     /// Secrets in a text of the configuration or the history, where variables are set as well.
     pub fn text(&self, text: &str) -> Vec<Hit> {
-        let mut hits = self.variables(text.as_bytes());
-        self.search(&self.general, None, (text.as_bytes(), 0, text.len()), &mut hits);
-        hits
+        let variables = self.variables(text.as_bytes()).into_iter();
+        variables.chain(self.places(text)).map(|(_, hit)| hit).collect()
     }
 
-    /// Variables whose names say that their values are secrets.
-    fn variables(&self, text: &[u8]) -> Vec<Hit> {
+    /// Where secrets stand in a text that are known by themselves, whatever they are called.
+    pub fn places(&self, text: &str) -> Vec<(Range<usize>, Hit)> {
+        let mut found = Vec::new();
+        self.search(&self.general, None, (text.as_bytes(), 0, text.len()), &mut |span, hit| found.push((span, hit)));
+        found
+    }
+
+    /// A text as it may be shown: with a star for each byte of a secret, so that all else stays in its place.
+    pub fn masked(&self, text: &str, known: &[Range<usize>]) -> String {
+        let found = self.variables(text.as_bytes()).into_iter().chain(self.places(text));
+        let secret: Vec<Range<usize>> = found.map(|(span, _)| span).chain(known.iter().cloned()).collect();
+        let mut shown = String::with_capacity(text.len());
+        for (at, c) in text.char_indices() {
+            if c != '\n' && secret.iter().any(|span| span.contains(&at)) {
+                shown.extend(std::iter::repeat_n('*', c.len_utf8()));
+            } else {
+                shown.push(c);
+            }
+        }
+        shown
+    }
+
+    /// Variables whose names say that their values are secrets, and where those are.
+    fn variables(&self, text: &[u8]) -> Vec<(Range<usize>, Hit)> {
         let found = self.assignment.captures_iter(text).filter_map(|found| {
             let name = String::from_utf8_lossy(found.get(1)?.as_bytes()).into_owned();
-            let value = found.get(2)?.as_bytes();
-            let value = value.strip_prefix(b"\"").or(value.strip_prefix(b"'")).unwrap_or(value);
+            let whole = found.get(2)?;
+            let value = whole.as_bytes();
+            let quoted = usize::from(value.starts_with(b"\"") || value.starts_with(b"'"));
+            let value = &value[quoted..];
             let value = value.strip_suffix(b"\"").or(value.strip_suffix(b"'")).unwrap_or(value);
+            let start = whole.start() + quoted;
             let upper = name.to_ascii_uppercase();
             let ends = |end: &String| {
                 upper.strip_suffix(end.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
@@ -135,11 +178,14 @@ impl Rules {
             // A file, a variable or a number is no secret.
             let plain = value.starts_with(b"/") || value.iter().all(u8::is_ascii_digit);
             let secret = value.len() >= 4 && !plain && self.ends.iter().any(ends) && !self.stands_for(value);
-            secret.then(|| Hit {
-                rule: "variable".to_owned(),
-                what: "a variable with a secret's name".to_owned(),
-                shown: format!("{name}=…"),
-                value: value.to_vec(),
+            secret.then(|| {
+                let hit = Hit {
+                    rule: "variable".to_owned(),
+                    what: "a variable with a secret's name".to_owned(),
+                    shown: format!("{name}=…"),
+                    value: value.to_vec(),
+                };
+                (start..start + value.len(), hit)
             })
         });
         found.collect()
@@ -158,7 +204,13 @@ impl Rules {
     }
 
     /// Looks at words that begin in a part of the bytes.
-    fn search(&self, words: &Words, path: Option<&str>, part: (&[u8], usize, usize), hits: &mut Vec<Hit>) {
+    fn search(
+        &self,
+        words: &Words,
+        path: Option<&str>,
+        part: (&[u8], usize, usize),
+        hit: &mut impl FnMut(Range<usize>, Hit),
+    ) {
         let (bytes, mut from, to) = part;
         let end = bytes.len().min(to + words.words.max_pattern_len());
         while from < to {
@@ -176,16 +228,17 @@ impl Rules {
             for index in &words.rules[found.pattern().as_usize()] {
                 let rule = &self.table[*index];
                 let applies = rule.files.as_ref().is_none_or(|files| path.is_some_and(|path| files.is_match(path)));
-                if applies && let Some(hit) = self.try_at(rule, window) {
-                    hits.push(hit);
+                if applies && let Some((span, found)) = self.try_at(rule, window) {
+                    hit(at + span.start..at + span.end, found);
                     break;
                 }
             }
         }
     }
 
-    fn try_at(&self, rule: &Rule, window: &[u8]) -> Option<Hit> {
-        let found = rule.shape.captures(window)?;
+    /// The secret of a rule at the beginning of some bytes, and where it is in them.
+    fn try_at(&self, rule: &Rule, window: &[u8]) -> Option<(Range<usize>, Hit)> {
+        let found = rule.shape()?.captures(window)?;
         let whole = found.get(0)?;
         let word = rule.row.words.iter().find(|word| whole.as_bytes().starts_with(word.as_bytes()))?;
         let (secret, shown) = match found.name("secret") {
@@ -201,11 +254,10 @@ impl Rules {
             || mixed(u8::is_ascii_digit) && mixed(u8::is_ascii_uppercase) && mixed(u8::is_ascii_lowercase))
             && (!rule.row.basic || STANDARD.decode(secret).is_ok_and(|login| login.contains(&b':')));
         let held = if found.name("secret").is_some() { secret } else { secret.get(word.len()..)? };
-        (fits && !self.stands_for(held)).then(|| Hit {
-            rule: rule.row.name.clone(),
-            what: rule.row.what.clone(),
-            shown,
-            value: secret.to_vec(),
+        let span = found.name("secret").unwrap_or(whole).range();
+        (fits && !self.stands_for(held)).then(|| {
+            let hit = Hit { rule: rule.row.name.clone(), what: rule.row.what.clone(), shown, value: secret.to_vec() };
+            (span, hit)
         })
     }
 }
@@ -230,7 +282,7 @@ impl Words {
 }
 
 /// A file that comes in pieces. No more of it is held than the longest secret and one piece.
-pub(super) struct Stream<'r> {
+pub(crate) struct Stream<'r> {
     rules: &'r Rules,
     path: &'r str,
     words: &'r Words,
@@ -258,7 +310,8 @@ impl<'r> Stream<'r> {
         }
         let to = self.held.len().saturating_sub(AHEAD);
         if to > self.from {
-            self.rules.search(self.words, Some(self.path), (&self.held, self.from, to), &mut self.hits);
+            let part = (self.held.as_slice(), self.from, to);
+            self.rules.search(self.words, Some(self.path), part, &mut |_, hit| self.hits.push(hit));
             // One byte before the next word says whether it begins there.
             self.held.drain(..to - 1);
             self.from = 1;
@@ -268,9 +321,9 @@ impl<'r> Stream<'r> {
     /// What was found, once there is no more.
     pub fn end(mut self) -> Vec<Hit> {
         let part = (self.held.as_slice(), self.from, self.held.len());
-        self.rules.search(self.words, Some(self.path), part, &mut self.hits);
+        self.rules.search(self.words, Some(self.path), part, &mut |_, hit| self.hits.push(hit));
         if let Some(list) = &self.list {
-            self.hits.extend(self.rules.variables(list));
+            self.hits.extend(self.rules.variables(list).into_iter().map(|(_, hit)| hit));
         }
         self.hits
     }
@@ -296,5 +349,4 @@ fn defect(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure
 }
 
 #[cfg(test)]
-#[path = "secrets_tests.rs"]
 mod tests;
