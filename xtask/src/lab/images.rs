@@ -15,8 +15,8 @@ use super::{Lab, distroless, image_names, root};
 
 const CHEF: &str = "lukemathwalker/cargo-chef";
 const DEBIAN: &str = "debian:trixie-slim";
-/// What is in the stand-in of rust, as its label says: another number makes those of an earlier lab anew.
-const LABEL: (&str, &str) = ("cargo-dockerize.lab.rust", "5");
+/// What is in the stand-ins of Debian and rust, as their label says: another number makes those of an earlier lab anew.
+const LABEL: (&str, &str) = ("cargo-dockerize.lab.rust", "6");
 /// A registry of crates that lets a connection stall does not end a day's tests. Nothing of `http` is set here: with any of it cargo
 /// fetches from git servers in another way, which knows no passwords.
 const PATIENCE: &str = "ENV CARGO_NET_RETRY=10";
@@ -56,6 +56,10 @@ pub fn list(sh: &Shell) -> Result<Vec<String>> {
     Ok(lines)
 }
 
+fn label() -> String {
+    format!("LABEL {}={}", LABEL.0, LABEL.1)
+}
+
 fn rust(version: &str) -> String {
     format!("rust:{version}-slim-trixie")
 }
@@ -84,11 +88,12 @@ impl Images<'_> {
     }
 
     fn debian(&self) -> Result<()> {
-        if self.have(DEBIAN) {
+        if self.current(DEBIAN) {
             return Ok(());
         }
         let root = root::debian(self.lab)?;
-        self.import(&root, DEBIAN, &[r#"CMD ["bash"]"#])
+        root::configure(&self.sh, &root)?;
+        self.import(&root, DEBIAN, &[&label(), r#"CMD ["bash"]"#])
     }
 
     fn distroless(&self, name: &str) -> Result<()> {
@@ -115,7 +120,8 @@ impl Images<'_> {
         if !self.current(&rust(version)) {
             let path = format!("ENV PATH=/usr/local/cargo/bin:{PATH}");
             let number = format!("ENV RUST_VERSION={version}");
-            let label = format!("LABEL {}={}", LABEL.0, LABEL.1);
+            let label = label();
+            root::configure(&self.sh, &root)?;
             let changes =
                 [path.as_str(), "ENV CARGO_HOME=/usr/local/cargo", &number, PATIENCE, &label, r#"CMD ["bash"]"#];
             self.import(&root, &rust(version), &changes)?;

@@ -15,6 +15,24 @@ use super::{Lab, apt};
 /// within its containers.
 pub const AUTHORITIES: &str = "/usr/local/share/ca-certificates";
 
+/// What the public images have apt and dpkg do: no packages kept, no translations fetched, nothing flushed to the disk that is a
+/// layer's in a moment. Without it layers are larger than the world's, and steps slower. And a mirror's snapshot is as good as the
+/// mirror, also when it is days old or stalls.
+const CONFIGURATION: [(&str, &str); 2] = [
+    (
+        "etc/apt/apt.conf.d/90lab",
+        r#"Acquire::Check-Valid-Until "false";
+Acquire::Retries "5";
+Acquire::Languages "none";
+Acquire::GzipIndexes "true";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };
+"#,
+    ),
+    ("etc/dpkg/dpkg.cfg.d/90lab", "force-unsafe-io\n"),
+];
+
 const STANDARD_LIBRARIES: &str = include_str!("standard-libraries.sh");
 
 /// The platforms that images are made for, as the tool itself has them.
@@ -94,6 +112,14 @@ pub fn rust_version(root: &str) -> Result<String> {
     line.split(' ').nth(1).map(str::to_owned).with_context(|| format!("no version of Rust: {line}"))
 }
 
+/// Has apt and dpkg do what they do in the public images; also in a root that an earlier lab made.
+pub fn configure(sh: &Shell, root: &str) -> Result<()> {
+    for (path, text) in CONFIGURATION {
+        sh.write_file(format!("{root}/{path}"), text)?;
+    }
+    Ok(())
+}
+
 /// Takes away what slim images do without.
 pub fn slim(sh: &Shell, root: &str) -> Result<()> {
     for path in ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian"] {
@@ -124,8 +150,7 @@ fn bootstrap(lab: &Lab, sh: &Shell, root: &str, packages: &[&str]) -> Result<()>
     }
     // In a mount namespace of its own: what it mounts goes with it, also when it is interrupted.
     logged(lab, "debootstrap", cmd!(sh, "unshare --mount debootstrap {options...} {suite} {root} {mirror}"))?;
-    // A snapshot of a mirror is as good as the mirror.
-    sh.write_file(format!("{root}/etc/apt/apt.conf.d/90lab"), "Acquire::Check-Valid-Until \"false\";\n")?;
+    configure(sh, root)?;
     // Copies of this machine's.
     for file in ["etc/hostname", "etc/resolv.conf"] {
         sh.remove_path(format!("{root}/{file}"))?;
