@@ -58,7 +58,7 @@ fn configuration(lab: &Lab, network: &Network) -> String {
   "exec-root": "{run}/exec",
   "pidfile": "{run}/dockerd.pid",
   "features": {{"containerd-snapshotter": true}},
-  "builder": {{"gc": {{"enabled": true, "defaultKeepStorage": "8GB"}}}},
+  "builder": {{"gc": {{"enabled": true, "defaultKeepStorage": "14GB"}}}},
   "bridge": "{bridge}",
   "mtu": {mtu},
   "default-address-pools": [{{"base": "{pool}", "size": 24}}],
