@@ -56,22 +56,23 @@ pub(super) fn socket(context: &Context<'_>, found: &mut Vec<Found>) {
 pub(super) fn secrets(context: &Context<'_>, found: &mut Vec<Found>) {
     for service in services(context) {
         let Some(environment) = service.get("environment") else { continue };
+        let file = Where::Companion(service.file);
+        let text = &context.input.source(file).text;
+        // In a list the name stands before the value.
         let pairs = environment.items().iter().filter_map(|item| {
             let (name, value) = item.text()?.split_once('=')?;
-            Some((name, value, &item.span))
+            let at = text.get(item.span.clone()).and_then(|text| text.find('=')).map_or(0, |at| at + 1);
+            Some((name, value, &item.span, item.span.start + at))
         });
         let entries = environment.entries().iter();
-        let entries = entries.filter_map(|one| Some((one.key.as_str(), one.value.text()?, &one.value.span)));
-        for (name, value, span) in pairs.chain(entries) {
+        let entries = entries
+            .filter_map(|one| Some((one.key.as_str(), one.value.text()?, &one.value.span, one.value.span.start)));
+        for (name, value, span, start) in pairs.chain(entries) {
             // A variable of compose's is asked for, and one in its place is known to nobody.
             if !is_secret_name(name) || !is_secret_value(value) || value.contains("${") || value.starts_with('$') {
                 continue;
             }
             let message = format!("the value of `{name}` stands in the file");
-            let file = Where::Companion(service.file);
-            // In a list the name stands before it.
-            let text = context.input.source(file).text.get(span.clone()).unwrap_or_default();
-            let start = span.start + text.find('=').filter(|at| text[..*at].contains(name)).map_or(0, |at| at + 1);
             let one = Found::at(span.clone(), message).within(file).hide(start..span.end);
             found.push(one.help(format!("ask for it: `{name}: ${{{name}:?}}`, or take it from a file: `secrets:`")));
         }

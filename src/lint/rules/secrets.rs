@@ -114,7 +114,7 @@ fn is_placeholder(value: &str) -> bool {
     said.iter().any(|word| lower.contains(word)) || lower.chars().all(|c| matches!(c, 'x' | '*' | '.'))
 }
 
-/// Where the value of a variable stands.
+/// Where the value of a variable stands; nothing, if it has none.
 fn value_of(pair: &Pair) -> Span {
     (pair.span.start + pair.name.len() + 1).min(pair.span.end)..pair.span.end
 }
@@ -130,8 +130,7 @@ pub(super) fn in_arg(context: &Context<'_>, found: &mut Vec<Found>) {
         }
         let one =
             Found::at(pair.span.clone(), format!("the build argument `{}` is kept in the image's history", pair.name));
-        let one = if pair.value.is_some() { one.hide(value_of(pair)) } else { one };
-        found.push(one.label("`docker history` shows its value").help(format!(
+        found.push(one.hide(value_of(pair)).label("`docker history` shows its value").help(format!(
             "mount it where it is needed: `RUN --mount=type=secret,id={0},env={0} …`, and `docker build --secret id={0}`",
             pair.name
         )));
@@ -166,16 +165,16 @@ pub(super) fn literal(context: &Context<'_>, found: &mut Vec<Found>) {
     for (_, _, one) in instructions(context) {
         let Some(said) = text.get(one.span.clone()) else { continue };
         // An address with a password is another rule's.
-        let places = rules.places(said).into_iter().filter(|(_, hit)| hit.rule != "url-password");
-        let mut keys = 0;
+        let mut places = rules.places(said);
+        places.retain(|(_, hit)| hit.rule != "url-password");
+        let whole_key = places.iter().any(|(_, hit)| hit.rule == "private-key");
         for (place, hit) in places {
-            keys += usize::from(hit.rule == "private-key");
             let span = one.span.start + place.start..one.span.start + place.end;
             found.push(Found::at(span, format!("{} stands in the Dockerfile", hit.what)).label("in the file, and in the image's history").help(
                 "revoke it, because who has the file or the image has it; and mount the next one with `--mount=type=secret`",
             ));
         }
-        if let Some(at) = said.find("PRIVATE KEY-----").filter(|_| keys == 0) {
+        if let Some(at) = said.find("PRIVATE KEY-----").filter(|_| !whole_key) {
             let start = one.span.start + at;
             found.push(
                 Found::at(start..start + "PRIVATE KEY-----".len(), "a private key stands in the Dockerfile")
