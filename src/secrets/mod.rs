@@ -19,6 +19,9 @@ const AHEAD: usize = 4096;
 /// A longer file of variables is none.
 const LONGEST_LIST: usize = 256 * 1024;
 
+/// What is wrong with the table; the tests rule it out.
+type Defect = Box<dyn std::error::Error + Send + Sync>;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -50,6 +53,9 @@ struct Row {
     /// Its value has letters of both cases and digits: so short a word stands in other texts too.
     #[serde(default)]
     mixed: bool,
+    /// In files it is no secret.
+    #[serde(default)]
+    texts: bool,
     /// Who says that it looks so.
     #[serde(rename = "source")]
     _source: String,
@@ -81,8 +87,10 @@ pub(crate) struct Rules {
     table: Vec<Rule>,
     /// Of the rules for any file: these words are rare.
     general: Words,
-    /// Of all rules.
+    /// Of the rules for files by their names as well.
     all: Words,
+    /// Of the rules for texts that are no files of an image.
+    texts: Words,
     placeholders: Vec<String>,
     within: Vec<String>,
     ends: Vec<String>,
@@ -108,28 +116,28 @@ impl Rules {
     pub fn known() -> Result<&'static Self> {
         static RULES: OnceLock<Result<Rules, String>> = OnceLock::new();
         RULES
-            .get_or_init(|| Self::read().map_err(|failure| failure.to_string()))
+            .get_or_init(|| Self::read().map_err(|error| error.to_string()))
             .as_ref()
-            .map_err(|error| defect(error.as_str()))
+            .map_err(|error| Failure::new(Kind::Internal, "the rules for secrets cannot be used").detail(error))
     }
 
-    fn read() -> Result<Self> {
-        let table: Table = toml::from_str(include_str!("rules.toml")).map_err(defect)?;
+    fn read() -> Result<Self, Defect> {
+        let table: Table = toml::from_str(include_str!("rules.toml"))?;
         let mut rules = Vec::new();
         for row in table.rule {
             let files = if row.files.is_empty() { None } else { Some(globs(&row.files)?) };
             rules.push(Rule { row, shape: OnceLock::new(), files });
         }
         Ok(Self {
-            general: Words::of(&rules, |rule| rule.files.is_none())?,
-            all: Words::of(&rules, |_| true)?,
+            general: Words::of(&rules, |rule| rule.files.is_none() && !rule.row.texts)?,
+            all: Words::of(&rules, |rule| !rule.row.texts)?,
+            texts: Words::of(&rules, |rule| rule.files.is_none())?,
             table: rules,
             placeholders: table.placeholders,
             within: table.within,
             ends: table.names.ends,
             lists: globs(&table.names.files)?,
-            assignment: Regex::new(r#"(?-u)([A-Za-z][A-Za-z0-9_]*)=("[^"\n]*"|'[^'\n]*'|[^\s"';&|]+)"#)
-                .map_err(defect)?,
+            assignment: Regex::new(r#"(?-u)([A-Za-z][A-Za-z0-9_]*)=("[^"\n]*"|'[^'\n]*'|[^\s"';&|]+)"#)?,
         })
     }
 
@@ -142,17 +150,20 @@ impl Rules {
     /// Where secrets stand in a text that are known by themselves, whatever they are called.
     pub fn places(&self, text: &str) -> Vec<(Range<usize>, Hit)> {
         let mut found = Vec::new();
-        self.search(&self.general, None, (text.as_bytes(), 0, text.len()), &mut |span, hit| found.push((span, hit)));
+        self.search(&self.texts, None, (text.as_bytes(), 0, text.len()), &mut |span, hit| found.push((span, hit)));
         found
     }
 
     /// A text as it may be shown: with a star for each byte of a secret, so that all else stays in its place.
     pub fn masked(&self, text: &str, known: &[Range<usize>]) -> String {
         let found = self.variables(text.as_bytes()).into_iter().chain(self.places(text));
-        let secret: Vec<Range<usize>> = found.map(|(span, _)| span).chain(known.iter().cloned()).collect();
+        let mut secret = vec![false; text.len()];
+        for span in found.map(|(span, _)| span).chain(known.iter().cloned()) {
+            secret[span.start.min(text.len())..span.end.min(text.len())].fill(true);
+        }
         let mut shown = String::with_capacity(text.len());
         for (at, c) in text.char_indices() {
-            if c != '\n' && secret.iter().any(|span| span.contains(&at)) {
+            if c != '\n' && secret[at] {
                 shown.extend(std::iter::repeat_n('*', c.len_utf8()));
             } else {
                 shown.push(c);
@@ -263,7 +274,7 @@ impl Rules {
 }
 
 impl Words {
-    fn of(rules: &[Rule], wanted: impl Fn(&Rule) -> bool) -> Result<Self> {
+    fn of(rules: &[Rule], wanted: impl Fn(&Rule) -> bool) -> Result<Self, Defect> {
         let mut by_word: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| wanted(rule)) {
             for word in &rule.row.words {
@@ -277,7 +288,7 @@ impl Words {
             .map(Iterator::collect)
             .collect();
         let words = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(by_word.keys());
-        Ok(Self { words: words.map_err(defect)?, rules: tried })
+        Ok(Self { words: words?, rules: tried })
     }
 }
 
@@ -336,16 +347,12 @@ fn line(bytes: &[u8]) -> String {
     crate::failure::printable(&text)
 }
 
-fn globs(patterns: &[String]) -> Result<GlobSet> {
+fn globs(patterns: &[String]) -> Result<GlobSet, Defect> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        set.add(Glob::new(pattern).map_err(defect)?);
+        set.add(Glob::new(pattern)?);
     }
-    set.build().map_err(defect)
-}
-
-fn defect(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
-    Failure::new(Kind::Internal, "the rules for secrets cannot be used").caused_by(error)
+    Ok(set.build()?)
 }
 
 #[cfg(test)]

@@ -10,11 +10,14 @@ const MIXED: &str = "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const HEX: &str = "0a1b2c3d4e5f6789";
 
+/// In place of a file's path: a text of the configuration.
+const TEXT: &str = "";
+
 fn found(path: &str, text: &str) -> Vec<(String, String)> {
     let rules = Rules::read().unwrap();
     let mut stream = Stream::new(&rules, path);
     stream.feed(text.as_bytes());
-    let hits = stream.end();
+    let hits = if path == TEXT { rules.text(text) } else { stream.end() };
     hits.into_iter().map(|hit| (hit.rule, String::from_utf8(hit.value).unwrap())).collect()
 }
 
@@ -50,6 +53,7 @@ fn one_of_each() -> Vec<(&'static str, &'static str, String, String)> {
         held("docker-login", "/root/.docker/config.json", "{\"auths\": {\"a.example\": {\"auth\": \"", login, "\"}}}"),
         whole("docker-hub-token", format!("dckr_pat_{}", mixed(27))),
         whole("stripe-key", format!("sk_live_{}", mixed(24))),
+        held("google-api-key", TEXT, "MAPS=", format!("{}{}", "AIza", mixed(35)), "\n"),
         whole("sendgrid-key", format!("SG.{}.{}", mixed(22), mixed(43))),
         whole("hugging-face-token", format!("hf_{}", mixed(34))),
         whole("vault-token", format!("hvs.{}", mixed(24))),
@@ -152,11 +156,18 @@ fn hashes_and_names_are_no_tokens() {
 }
 
 #[test]
+fn what_is_public_in_files_is_a_secret_in_texts() {
+    let key = format!("key: {}{}", "AIza", noise(MIXED, 35));
+    assert!(found("/srv/app.js", &key).is_empty());
+    assert_eq!(found(TEXT, &key).len(), 1);
+}
+
+#[test]
 fn what_is_masked_keeps_its_length() {
     let rules = Rules::known().unwrap();
     for (rule, path, text, secret) in one_of_each() {
         // By their files' names alone is known what the others are.
-        if path != "/a" && rule != "variable" {
+        if !["/a", TEXT].contains(&path) && rule != "variable" {
             continue;
         }
         let shown = rules.masked(&text, &[]);
