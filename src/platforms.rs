@@ -149,13 +149,21 @@ pub fn named(name: &str) -> Option<&'static Platform> {
     all().ok()?.iter().find(|platform| platform.is(name))
 }
 
-/// Those that a Dockerfile can be built for, where these are asked for as well.
+/// Those of these names, or where there are no names, those that every Dockerfile can be built on.
 ///
 /// # Errors
-/// As [`all`].
+/// [`Kind::Usage`]: a name is of no platform that images are made for. [`Kind::Internal`]: as [`all`].
 pub fn wanted(asked: &[String]) -> Result<Vec<&'static Platform>> {
-    let asked = |platform: &&Platform| platform.always || asked.iter().any(|name| platform.is(name));
-    Ok(all()?.iter().filter(asked).collect())
+    let all = all()?;
+    if let Some(unknown) = asked.iter().find(|name| !all.iter().any(|platform| platform.is(name))) {
+        return Err(Failure::new(Kind::Usage, format!("images cannot be made for the platform `{unknown}`"))
+            .help(format!("there are {}", names())));
+    }
+    let wanted = |platform: &&Platform| match asked {
+        [] => platform.always,
+        asked => asked.iter().any(|name| platform.is(name)),
+    };
+    Ok(all.iter().filter(wanted).collect())
 }
 
 /// Names of all of them, for people: `linux/amd64, linux/arm64 and …`.

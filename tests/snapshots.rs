@@ -20,7 +20,7 @@ fn planned(tree: &Tree, inside: &str, features: Option<Features>) -> (Workspace,
     };
     let workspace = Workspace::load(&query).unwrap();
     let settings = config::load(&workspace).unwrap();
-    let plan = plan::plan(&workspace, &settings, &Flags { features, host: None }).unwrap();
+    let plan = plan::plan(&workspace, &settings, &Flags { features, ..Flags::default() }).unwrap();
     (workspace, plan)
 }
 

@@ -78,7 +78,7 @@ fn this_release(root: &Utf8Path) -> Result<Option<String>> {
 
 fn free_places(plan: &Plan, changes: &[Change]) -> Vec<(&'static str, toml_edit::Value)> {
     let foreign = |path: &str| changes.iter().any(|change| change.path == path && change.state == State::Foreign);
-    let Files { dockerfile, dockerignore, bake } = &plan.files;
+    let Files { dockerfile, dockerignore, bake, .. } = &plan.files;
     let mut places: Vec<(&str, toml_edit::Value)> = Vec::new();
     let mut beside = dockerfile.clone();
     if foreign(dockerfile) {

@@ -64,7 +64,7 @@ pub struct Session {
 impl Session {
     /// Reads the workspace and its metadata.
     pub fn open(common: &Common) -> Result<Self> {
-        let flags = Flags { features: features(common), host: None };
+        let flags = Flags { features: features(common), ..Flags::default() };
         let mut query = Query {
             manifest_path: common.manifest_path.clone(),
             features: flags.features.clone().unwrap_or_default(),

@@ -142,7 +142,7 @@ fn describe_group(page: &mut Page, group: &Group) -> fmt::Result {
         page.row(if i == 0 { "packages" } else { "" }, &package.name, package.because.first())?;
     }
     page.reasons("environment", &group.env_because)?;
-    page.row("cargo", &group.cargo_args.join(" "), None)
+    page.row("cargo", &group.args_of(group.binaries.iter().map(String::as_str)).join(" "), None)
 }
 
 /// One platform's compile on this machine, with what it is told.

@@ -29,12 +29,14 @@ const ENCODED: (&str, &str) = ("CARGO_ENCODED_RUSTFLAGS", "\x1f");
 const CARGO_HOME: &str = "/usr/local/cargo";
 
 /// What is compiled, and how much is said of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Job<'a> {
     /// What is promised.
     pub plan: &'a Plan,
     /// Whose binaries.
     pub group: &'a Group,
+    /// Which of them: the others are not linked.
+    pub binaries: Vec<&'a str>,
     /// For one platform.
     pub compile: &'a Compile,
     /// With cargo's profile.
@@ -79,14 +81,14 @@ impl Job<'_> {
     /// # Errors
     /// [`Kind::Workspace`]: the user's own configuration of cargo cannot be read.
     pub fn command(&self) -> Result<Command> {
-        let Self { group, compile, profile, .. } = self;
+        let Self { group, compile, profile, .. } = *self;
         let [_, verb] = compile.tool.command();
         let auditable = self.plan.auditable.as_ref().map(|_| "auditable");
-        let mut command = Command::cargo(format!("compile {}", group.binaries.join(", ")))
+        let mut command = Command::cargo(format!("compile {}", self.binaries.join(", ")))
             .args(auditable)
             .args([verb, "--locked", "--target", &compile.triple, "--profile", &profile.cargo])
             .args(["--message-format", "json-render-diagnostics"])
-            .args(group.cargo_args.iter().cloned())
+            .args(group.args_of(self.binaries.iter().copied()))
             .args(self.flags.iter().cloned())
             .cwd(self.root)
             .speaks();
@@ -145,7 +147,7 @@ impl Job<'_> {
         if !status.success() {
             return Err(self.failure(command, status));
         }
-        match self.group.binaries.iter().find(|name| !compiled.programs.contains_key(*name)) {
+        match self.binaries.iter().find(|name| !compiled.programs.contains_key(**name)) {
             None => Ok(compiled),
             Some(name) => Err(Failure::new(Kind::Internal, format!("cargo compiled no program for `{name}`"))
                 .detail(command.shell_line())),

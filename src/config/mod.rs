@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use edit::edit;
 pub use load::{Judging, Settings, lint, load, nearest};
 
-use crate::plan::model::{Forge, Linkage, Musl, TestRunner};
+use crate::plan::model::{Forge, Linkage, Musl, OptionalStage, TestRunner};
 
 /// One table's keys. A workspace's table takes them all; a member's takes those that speak of an image
 /// ([`Table::IMAGE_KEYS`]) and wins over the workspace's there.
@@ -52,8 +52,11 @@ pub struct Table {
     pub compose: Option<ComposeKey>,
     /// The binaries that people call with arguments: compose does not start them. Named here, they are the only ones.
     pub tools: Option<Vec<String>>,
-    /// Platforms that the Dockerfile can be built for besides linux/amd64 and linux/arm64: `["linux/arm/v7"]`.
+    /// Platforms that stages of the Dockerfile compile for, whichever processor builds: `["linux/amd64", "linux/arm64"]`. None:
+    /// images are for the processor that builds.
     pub platforms: Vec<String>,
+    /// Stages besides those of the images: `["test", "dev"]`. The commands that need one add it.
+    pub stages: Vec<OptionalStage>,
     /// Packages of the distribution that the build needs besides those that are detected.
     pub packages: Vec<String>,
     /// Crates with native parts that no rule knows, or that one knows wrongly.

@@ -83,6 +83,9 @@ pub struct Target {
     /// Whether the cache is left out.
     #[serde(rename = "no-cache", skip_serializing_if = "std::ops::Not::not")]
     pub no_cache: bool,
+    /// Stages that are built although the cache has them.
+    #[serde(rename = "no-cache-filter", skip_serializing_if = "Vec::is_empty")]
+    pub no_cache_filter: Vec<String>,
     /// Whether newer base images are looked for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pull: bool,

@@ -90,20 +90,34 @@ enum Ended {
 /// older one makes the older one's layers garbage, and both go on at once (seen on Docker 28.5).
 const CLEARED_AWAY: [&str; 2] = ["failed to prepare extraction snapshot", "does not exist"];
 
-/// Runs bake, and once more where all that failed was the engine's own tidying: the second time every step is cached.
+/// What a step says whose packages were pruned from cargo's cache mount and cannot be downloaded without secrets.
+const PRUNED: &str = "dockerize-target: packages were pruned";
+
+/// The stage that downloads packages.
+const DOWNLOADS: &str = "planner";
+
+/// Runs bake, and once more where all that failed was the engine's own tidying: the second time other steps are cached.
 fn run(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<Ended> {
     let (recorder, failure) = match once(engine, request, reporter)? {
         Attempt::Ended(ended) => return Ok(ended),
         Attempt::Failed(recorder, failure) => (recorder, failure),
     };
     let error = recorder.failed().and_then(|step| step.error.as_deref()).unwrap_or_default();
-    if !CLEARED_AWAY.iter().all(|sign| error.contains(sign)) {
+    let mut request = request.clone();
+    if CLEARED_AWAY.iter().all(|sign| error.contains(sign)) {
+        reporter.again("the engine cleared a layer away that it was about to use");
+    } else if recorder.text().iter().any(|line| line.contains(PRUNED)) {
+        // Only the step that downloads has the secrets for it.
+        reporter.again("the engine pruned packages that had been downloaded");
+        for target in request.targets.values_mut() {
+            target.no_cache_filter.push(DOWNLOADS.to_owned());
+        }
+    } else {
         return Ok(Ended::Failed(recorder.record(0.0), failure));
     }
-    reporter.again("the engine cleared a layer away that it was about to use");
     let mut first = recorder.record(0.0);
     first.steps.retain(|step| step.error.is_none());
-    match once(engine, request, reporter)? {
+    match once(engine, &request, reporter)? {
         Attempt::Ended(Ended::Built(second)) => Ok(Ended::Built(first.then(second))),
         Attempt::Ended(other) => Ok(other),
         Attempt::Failed(recorder, failure) => Ok(Ended::Failed(first.then(recorder.record(0.0)), failure)),

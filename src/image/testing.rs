@@ -109,6 +109,7 @@ pub fn plan() -> model::Image {
         stop_signal: None,
         expose: vec![],
         labels: BTreeMap::new(),
+        release_labels: BTreeMap::new(),
         layers: vec![],
     }
 }

@@ -88,11 +88,12 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
         let there = image.resolve(&format!("{folder}/UTC")).is_some();
         checks.push(check("zoneinfo", there, "time zones", format!("{folder} is missing")));
     }
-    for folder in &plan.rootfs.writable {
-        let file = image.resolve(&folder.path).and_then(|path| image.files.get(&path));
+    let folders = plan.rootfs.writable.iter().map(|folder| folder.path.as_str());
+    for folder in std::iter::once(plan.workdir.as_str()).chain(folders).filter(|folder| *folder != "/") {
+        let file = image.resolve(folder).and_then(|path| image.files.get(&path));
         let owned = file.is_some_and(|file| file.kind == FileKind::Folder && file.uid == u64::from(plan.user));
-        let wrong = format!("{} is missing, or not owned by {}", folder.path, plan.user);
-        checks.push(check("writable", owned, format!("{} writable", folder.path), wrong));
+        let wrong = format!("{folder} is missing, or not owned by {}", plan.user);
+        checks.push(check("writable", owned, format!("{folder} writable"), wrong));
     }
     for asset in &plan.assets {
         let there = image.resolve(asset.to.trim_end_matches('/')).is_some();

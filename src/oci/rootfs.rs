@@ -146,6 +146,7 @@ fn base(source: &Source<'_>, layer: &mut Layer<'_>) -> Result<()> {
             }
         }
     }
+    layer.put(&image.workdir, folder())?;
     for writable in &image.rootfs.writable {
         layer.put(&writable.path, folder())?;
     }

@@ -1,22 +1,21 @@
 //! The cache mounts: what outlives a layer on an engine.
 
 use super::model::{CacheMount, Context, Group, Toolchain};
-use super::select;
 use crate::digest::Digester;
 use crate::workspace::Workspace;
 
 /// What cargo downloads, for every step that runs it.
-pub(super) fn downloads() -> Vec<CacheMount> {
-    // Cargo's own lock lies beside these folders; the Dockerfile links it into the first, so that builds at the same time
-    // take turns at unpacking and not for as long as they compile, which `locked` mounts would mean.
-    ["registry", "git"]
-        .map(|name| CacheMount {
-            id: format!("cargo-{name}"),
-            target: format!("/usr/local/cargo/{name}"),
-            sharing: "shared".to_owned(),
-            because: "downloads survive a changed lock file, and never become a layer".to_owned(),
-        })
-        .into()
+pub(super) fn downloads(workspace: &Workspace) -> Vec<CacheMount> {
+    // cargo's own lock is beside these folders. The Dockerfile links it into the first, so that two builds unpack one after the
+    // other. A `locked` mount would make a build wait until the other has compiled.
+    let mount = |name: &str| CacheMount {
+        id: format!("cargo-{name}"),
+        target: format!("/usr/local/cargo/{name}"),
+        sharing: "shared".to_owned(),
+        because: "downloads survive a changed lock file, and are in no layer".to_owned(),
+    };
+    let git = workspace.has_git_packages().then(|| mount("git"));
+    std::iter::once(mount("registry")).chain(git).collect()
 }
 
 /// The target folder of a group: cargo tells its units apart by what it knows of them. What it does not know is in the id:
@@ -29,11 +28,13 @@ pub(super) fn target(
     group: &Group,
     for_what: &str,
 ) -> CacheMount {
+    let packages = group.packages_compiled();
     let mut digest = Digester::default();
     if !for_what.is_empty() {
         digest.say([for_what]);
     }
-    for member in workspace.members.iter().filter(|member| !select::is_task(workspace, member)) {
+    // Only what is compiled: a member that is added must not empty the cache of the others.
+    for member in workspace.members.iter().filter(|member| packages.contains(&member.name.as_str())) {
         digest.say([&*member.name, member.repository.as_deref().unwrap_or_default()]);
     }
     digest.say([&*toolchain.image, toolchain.install.as_deref().unwrap_or_default()]);
@@ -47,7 +48,7 @@ pub(super) fn target(
     let digest = digest.digits(4);
     CacheMount {
         id: format!("{}-{digest}-$CARGO_BUILD_TARGET-$CARGO_PROFILE", workspace.name),
-        target: format!("{}/target", context.root()),
+        target: context.workdir.clone(),
         sharing: "locked".to_owned(),
         because: "a bumped dependency is compiled again, and not all of them; so is an edited member".to_owned(),
     }

@@ -7,6 +7,9 @@ use super::model::{Context, Files, Git};
 use crate::config::Settings;
 use crate::workspace::{Workspace, relative};
 
+/// The folder of the scripts that a Dockerfile of ours runs.
+const HELPERS: &str = ".dockerize";
+
 pub(super) fn decide(workspace: &Workspace, git: &Git) -> Context {
     let mut folder = workspace.root.clone();
     // A build script may watch anything; only what the compiler itself must read moves the context.
@@ -48,6 +51,7 @@ pub(super) fn files(settings: &Settings, context: &Context) -> Files {
             }
         }),
         bake: table.bake.clone().unwrap_or_else(|| "docker-bake.hcl".to_owned()),
+        helpers: HELPERS.to_owned(),
         dockerfile,
     }
 }

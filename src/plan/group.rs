@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{Because, CacheMount, Group, Linkage, Musl, Package};
+use super::linkage::Compiling;
 use super::{Candidate, target};
 use crate::config::Settings;
 use crate::detect::{self, Native};
@@ -16,12 +17,14 @@ pub(super) type Members<'m, 'c> = [(&'m Candidate<'c>, Vec<Because>)];
 pub(super) fn decide(
     workspace: &Workspace,
     settings: &Settings,
-    features: &Features,
+    compiling: &Compiling<'_>,
     linkage: Linkage,
     suffix: &str,
     members: &Members<'_, '_>,
-    here: bool,
 ) -> Result<Group> {
+    let Compiling { features, cross, machine } = *compiling;
+    let is_native = cross.is_empty() && machine.is_none();
+    let musl = target::musl_package(is_native);
     let natives = || members.iter().flat_map(|(candidate, _)| &candidate.findings.native);
     let mut packages = Wanted::default();
     for native in natives() {
@@ -43,12 +46,12 @@ pub(super) fn decide(
             env.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }
-    let wanted = platforms::wanted(&settings.workspace.platforms)?;
+    let wanted = platforms::wanted(cross)?;
     // The first one stands for all of them.
     let first = wanted.first().map(|platform| platform.triple(linkage)).unwrap_or_default();
     let linkers = match detect::linkers(workspace, first) {
         // Debian need not have what this machine has.
-        Err(_) if here => Vec::new(),
+        Err(_) if machine.is_some() => Vec::new(),
         linkers => linkers?,
     };
     for linker in linkers {
@@ -60,13 +63,13 @@ pub(super) fn decide(
     if linkage == Linkage::StaticMusl {
         for native in natives() {
             if !native.needs.musl_env.is_empty() {
-                want(&mut packages, target::MUSL, true, &native.because);
+                want(&mut packages, musl, !is_native, &native.because);
             }
             musl_env.extend(native.needs.musl_env.clone());
         }
         if let Some(compiled) = natives().find(|native| matches!(native.needs.musl, Musl::C | Musl::Cxx)) {
-            want(&mut packages, target::MUSL, true, &compiled.because);
-            for (name, program) in target::COMPILER {
+            want(&mut packages, musl, !is_native, &compiled.because);
+            for (name, program) in target::compiler(is_native) {
                 musl_env.insert((*name).to_owned(), (*program).to_owned());
             }
         }
@@ -83,6 +86,7 @@ pub(super) fn decide(
         own: &musl_env,
         packages: &packages,
         cxx: natives().any(|native| !native.builds && native.needs.musl == Musl::Cxx),
+        native: is_native,
     };
     let targets = wanted.iter().map(|platform| target::decide(workspace, platform, &asks)).collect();
 
@@ -103,7 +107,7 @@ pub(super) fn decide(
         packages,
         env,
         env_because,
-        cargo_args: cargo_args(members, &compiled, features),
+        cargo_args: cargo_args(&compiled, features),
         binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
         crates,
         own_crates,
@@ -172,13 +176,10 @@ fn count(graph: &BinaryGraph) -> (usize, usize) {
 }
 
 /// What cook and build must agree on, or the dependencies are compiled twice.
-fn cargo_args(members: &Members<'_, '_>, compiled: &[&Member], features: &Features) -> Vec<String> {
+fn cargo_args(compiled: &[&Member], features: &Features) -> Vec<String> {
     let mut args = Vec::new();
     for member in compiled {
         args.extend(["--package".to_owned(), member.name.clone()]);
-    }
-    for (candidate, _) in members {
-        args.extend(["--bin".to_owned(), candidate.selected.binary.name.clone()]);
     }
     args.extend(features_of(compiled, features));
     args

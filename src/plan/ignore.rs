@@ -211,13 +211,14 @@ mod tests {
             ".git/config",
             "target/debug/x",
             "a/target",
-            "README.md",
             ".ssh/id_rsa",
+            "deploy_key",
+            "infra/terraform.tfstate",
         ] {
             assert!(matcher.matches(out), "{out}");
         }
         for kept in
-            [".env.example", "src/main.rs", "src/target/mod.rs", "a/src/b/target/x.rs", "a/README.md", "Cargo.lock"]
+            [".env.example", "README.md", "docs/a.md", "src/main.rs", "src/target/mod.rs", "a/src/b/target/x.rs", "a/README.md", "Cargo.lock"]
         {
             assert!(!matcher.matches(kept), "{kept}");
         }

@@ -13,6 +13,9 @@ use crate::workspace::{Member, Workspace, relative};
 /// Of the user.
 const HOME: &str = "/home/nonroot";
 
+/// What the names of the standard labels begin with.
+const LABEL: &str = "org.opencontainers.image.";
+
 pub(super) fn decide(
     (workspace, settings): (&Workspace, &Settings),
     context: &Context,
@@ -26,10 +29,6 @@ pub(super) fn decide(
     let base_folder = crate::workspace::normal(&root);
     let assets = assets(workspace, &table, candidate, &base_folder)?;
     let writable = writable(&table, candidate);
-    let in_workdir = |path: &str| path.starts_with(&format!("{WORKDIR}/"));
-    let uses_workdir =
-        assets.iter().any(|asset| in_workdir(&asset.to)) || writable.iter().any(|dir| in_workdir(&dir.path));
-
     let ca_certificates = wanted(table.ca_certificates, "ca-certificates", candidate.findings.ca_certificates.as_ref())
         .or_else(|| (!table.extra_ca.is_empty()).then(|| metadata("extra-ca")));
     let packages = if linked.is_static() { Vec::new() } else { group::run_packages(&candidate.findings.native) };
@@ -78,7 +77,7 @@ pub(super) fn decide(
         brings,
         binary: format!("/usr/local/bin/{}", candidate.selected.binary.name),
         user: USER,
-        workdir: if uses_workdir { WORKDIR } else { "/" }.to_owned(),
+        workdir: WORKDIR.to_owned(),
         rootfs: Rootfs {
             ca_certificates,
             extra_ca,
@@ -95,6 +94,7 @@ pub(super) fn decide(
         healthcheck: table.healthcheck.clone(),
         stop_signal: table.stop_signal.clone(),
         labels: labels(member, &candidate.selected.binary.name, &table),
+        release_labels: release_labels(member, &table),
         layers,
     })
 }
@@ -171,13 +171,18 @@ fn labels(member: &Member, binary: &str, table: &Table) -> BTreeMap<String, Stri
     let mut say = |key: &str, value: Option<&str>| {
         if let Some(value) = value {
             let value = crate::failure::printable(value).split_whitespace().collect::<Vec<_>>().join(" ");
-            labels.entry(format!("org.opencontainers.image.{key}")).or_insert(value);
+            labels.entry(format!("{LABEL}{key}")).or_insert(value);
         }
     };
     say("title", Some(binary));
-    say("version", Some(&member.version));
     say("description", member.description.as_deref());
     say("licenses", member.license.as_deref());
     say("source", member.repository.as_deref());
     labels
+}
+
+/// Labels that would make the files differ with each release. The user's own value is a part of the files.
+fn release_labels(member: &Member, table: &Table) -> BTreeMap<String, String> {
+    let version = (format!("{LABEL}version"), member.version.clone());
+    [version].into_iter().filter(|(name, _)| !table.labels.contains_key(name)).collect()
 }

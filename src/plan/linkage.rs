@@ -12,14 +12,24 @@ use crate::failure::Result;
 use crate::host::Glibc;
 use crate::workspace::{Features, Workspace};
 
-/// The groups, static first, and the group of each candidate; `machine` is what compiles, where no engine does.
+/// With what, and for what, binaries are compiled.
+#[derive(Clone, Copy)]
+pub(super) struct Compiling<'a> {
+    pub features: &'a Features,
+    /// The platforms that stages compile for; empty: the processor that builds.
+    pub cross: &'a [String],
+    /// This machine, where no engine compiles.
+    pub machine: Option<&'a Machine<'a>>,
+}
+
+/// The groups, static first, and the group of each candidate.
 pub(super) fn groups(
     workspace: &Workspace,
     settings: &Settings,
-    features: &Features,
     candidates: &[Candidate<'_>],
-    machine: Option<&Machine<'_>>,
+    compiling: &Compiling<'_>,
 ) -> Result<(Vec<Group>, Vec<usize>)> {
+    let machine = compiling.machine;
     let mut better: BTreeMap<Linkage, BTreeSet<String>> = BTreeMap::new();
     let mut by_linkage: BTreeMap<Linkage, Vec<(&Candidate<'_>, Vec<Because>)>> = BTreeMap::new();
     for candidate in candidates {
@@ -46,7 +56,7 @@ pub(super) fn groups(
         }
         let suffix = if groups.is_empty() { "" } else { suffix(linkage) };
         let members: &Members<'_, '_> = &members;
-        let mut group = group::decide(workspace, settings, features, linkage, suffix, members, machine.is_some())?;
+        let mut group = group::decide(workspace, settings, compiling, linkage, suffix, members)?;
         if let Some(machine) = machine {
             group.compile = machine.compile(linkage, members)?;
             group.better = better.remove(&linkage).unwrap_or_default().into_iter().collect();

@@ -27,14 +27,15 @@ use std::collections::BTreeMap;
 pub use model::Plan;
 pub(crate) use profiles::PROFILES;
 pub use select::Selected;
-pub(crate) use target::MUSL;
+pub(crate) use target::is_musl;
 
 use crate::config::Settings;
 use crate::detect::{self, Findings};
 use crate::failure::Result;
 use crate::host::Host;
 use crate::workspace::{BinaryGraph, Features, Workspace};
-use model::{Because, SCHEMA, Summary};
+use crate::platforms;
+use model::{Because, OptionalStage, SCHEMA, Summary};
 
 /// Where the context lies in the build stages, and the program's working folder where it has files to find.
 pub(crate) const WORKDIR: &str = "/app";
@@ -47,6 +48,10 @@ pub(crate) const USER: u32 = 65532;
 pub struct Flags {
     /// `--features` and its kin; none of them given: the metadata's.
     pub features: Option<Features>,
+    /// `--platform` of a build by an engine.
+    pub platforms: Vec<String>,
+    /// Stages that the command needs, besides those of the metadata.
+    pub stages: Vec<OptionalStage>,
     /// What this machine can compile, where it compiles itself; none: an engine does, which can all.
     pub host: Option<HostFlags>,
 }
@@ -61,6 +66,24 @@ pub struct HostFlags {
 }
 
 impl Flags {
+    /// Whether they can make other files than those of the tree.
+    pub fn change_files(&self) -> bool {
+        self.features.is_some() || !self.platforms.is_empty() || !self.stages.is_empty()
+    }
+
+    /// The platforms that stages compile for. Empty: the Dockerfile builds for the processor that it runs on.
+    fn cross(&self, settings: &Settings) -> Vec<String> {
+        let named = &settings.workspace.platforms;
+        let here = |name: &String| platforms::named(name).is_some_and(|platform| platform.arch == platforms::here());
+        // One platform, this machine's own, needs no other compiler.
+        let native = self.host.is_some() || matches!(self.platforms.as_slice(), [only] if here(only));
+        let asked = self.platforms.iter().filter(|_| !(native && named.is_empty()));
+        let mut all: Vec<String> = named.iter().chain(asked).cloned().collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// The features that hold.
     pub fn features(&self, settings: &Settings) -> Features {
         self.features.clone().unwrap_or_else(|| Features {
@@ -109,7 +132,9 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let auditable = tools::auditable(settings, &toolchain, flags.host.as_ref())?;
     let (secrets, indices) = secrets::decide(workspace)?;
     let machine = flags.host.as_ref().map(|host| machine::Machine::new(workspace, settings, host)).transpose()?;
-    let (mut groups, of_group) = linkage::groups(workspace, settings, &features, &candidates, machine.as_ref())?;
+    let cross = flags.cross(settings);
+    let compiling = linkage::Compiling { features: &features, cross: &cross, machine: machine.as_ref() };
+    let (mut groups, of_group) = linkage::groups(workspace, settings, &candidates, &compiling)?;
     for group in &mut groups {
         group.env.extend(indices.clone());
         group.target_cache = caches::target(workspace, &toolchain, &context, group, "");
@@ -159,12 +184,14 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
             None => Some("docker/dockerfile:1".to_owned()),
         },
         profiles,
-        compose,
         cache_write: settings.workspace.cache_write.clone(),
-        caches: caches::downloads(),
+        caches: caches::downloads(workspace),
+        stages: stages::wanted(settings, flags, &compose),
+        cross: !cross.is_empty(),
         ci: ci::decide(workspace, settings, &secrets)?,
         pins: Vec::new(),
         secrets,
+        compose,
         workbench,
         test,
         dev,

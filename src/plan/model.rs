@@ -25,10 +25,10 @@ pub use compose::{Compose, ComposeFile, Database, Published, Role, Service, Vari
 pub use image::{Asset, Brings, Image, Rootfs, Writable};
 pub use pinned::Pinned;
 pub use secret::{Secret, SecretKind};
-pub use stages::{Auditable, DevProgram, DevStage, Installed, Link, TestRunner, TestStage, Workbench};
+pub use stages::{Auditable, DevProgram, DevStage, Installed, Link, OptionalStage, TestRunner, TestStage, Workbench};
 
 /// The version of the plan's JSON.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Why something is so: the evidence that a finding or a decision rests on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +89,10 @@ pub struct Plan {
     pub git: Git,
     /// Where the generated files go.
     pub files: Files,
+    /// The stages besides those of the images.
+    pub stages: Vec<OptionalStage>,
+    /// Whether stages compile for other processors; if not, each image is for the processor that builds it.
+    pub cross: bool,
     /// The frontend of the `# syntax=` line; none: the engine's own.
     pub syntax: Option<String>,
     /// The Rust toolchain and the image that has it.
@@ -189,6 +193,8 @@ pub struct Files {
     pub dockerignore: String,
     /// Usually `docker-bake.hcl`.
     pub bake: String,
+    /// The folder of the scripts that the Dockerfile runs.
+    pub helpers: String,
 }
 
 /// The Rust toolchain and the image that has it.
@@ -276,7 +282,8 @@ pub struct Group {
     pub env: BTreeMap<String, String>,
     /// Why that environment is not empty, besides what the metadata says.
     pub env_because: Vec<Because>,
-    /// Arguments that cook and build share, after `--locked`: `--package api --bin api --features …`.
+    /// Arguments that cook and build share: `--package api --features …`. Packages are those of all binaries, whichever are
+    /// asked for, so that features are the same.
     pub cargo_args: Vec<String>,
     /// The binaries' names.
     pub binaries: Vec<String>,
@@ -309,6 +316,25 @@ pub struct Target {
     pub env: BTreeMap<String, String>,
     /// What compiles for it on another processor.
     pub cross: Cross,
+}
+
+impl Group {
+    /// The arguments of `cargo build` for some of its binaries.
+    pub fn args_of<'a>(&self, binaries: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let binaries = binaries.into_iter().flat_map(|name| ["--bin".to_owned(), name.to_owned()]);
+        self.cargo_args.iter().cloned().chain(binaries).collect()
+    }
+
+    /// The Dockerfile's argument that names the binaries to link: all of them, unless it is given.
+    pub fn bins_arg(&self) -> String {
+        format!("BINS{}", self.suffix.to_uppercase().replace('-', "_"))
+    }
+
+    /// The packages of its binaries.
+    pub fn packages_compiled(&self) -> Vec<&str> {
+        let named = self.cargo_args.windows(2).filter(|words| words[0] == "--package");
+        named.map(|words| words[1].as_str()).collect()
+    }
 }
 
 impl Target {
@@ -391,6 +417,11 @@ pub struct IgnoreRule {
 }
 
 impl Plan {
+    /// Whether the Dockerfile has this stage.
+    pub fn has(&self, stage: OptionalStage) -> bool {
+        self.stages.contains(&stage)
+    }
+
     /// The image of this name.
     pub fn image(&self, name: &str) -> Option<&Image> {
         self.images.iter().find(|image| image.name == name)

@@ -109,11 +109,6 @@ fn nothing(any: bool) -> Failure {
     }
 }
 
-/// Whether a package is for the developers' tasks alone: no image depends on it.
-pub(super) fn is_task(workspace: &Workspace, member: &Member) -> bool {
-    member.name == "xtask" || workspace.alias_packages.contains_key(&member.name)
-}
-
 /// `xtask` by name, or a package or binary that a cargo alias runs.
 fn alias(workspace: &Workspace, member: &Member, binary: &Binary) -> Option<String> {
     let aliases = &workspace.alias_packages;

@@ -1,11 +1,11 @@
 //! The stages `test` and `dev`.
 
 use super::model::{
-    Asset, Because, CacheMount, Context, DevProgram, DevStage, Group, Image, Link, Package, TestRunner, TestStage,
-    Toolchain, Workbench,
+    Asset, Because, CacheMount, Compose, Context, DevProgram, DevStage, Group, Image, Link, OptionalStage, Package,
+    TestRunner, TestStage, Toolchain, Workbench,
 };
 use super::tools::tool;
-use super::{Candidate, WORKDIR, caches, target};
+use super::{Candidate, Flags, WORKDIR, caches, target};
 use crate::config::Settings;
 use crate::detect;
 use crate::failure::Result;
@@ -14,13 +14,28 @@ use crate::workspace::{Features, Workspace};
 /// Where programs run that are under work; each has a folder of its own there.
 const DESK: &str = "/srv";
 
+/// The stages that the metadata or the command names, and those that other files need.
+pub(super) fn wanted(settings: &Settings, flags: &Flags, compose: &Compose) -> Vec<OptionalStage> {
+    let table = &settings.workspace;
+    let mut wanted = [table.stages.as_slice(), &flags.stages].concat();
+    if compose.files.iter().any(|file| file.from_sources) {
+        wanted.push(OptionalStage::Dev);
+    }
+    if !table.ci.is_empty() {
+        wanted.push(OptionalStage::Test);
+    }
+    wanted.sort();
+    wanted.dedup();
+    wanted
+}
+
 /// The last group's, because where one binary needs the system's libraries, so may the tests of its package.
 pub(super) fn workbench(groups: &[Group]) -> Workbench {
     let group = groups.len().saturating_sub(1);
     let same = |one: &Package, other: &Package| (&one.name, one.target) == (&other.name, other.target);
     let there = |package: &Package| groups[group].packages.iter().any(|own| same(own, package));
     // musl is of no use where glibc is linked.
-    let lacks = |package: &&Package| package.name != target::MUSL && !there(package);
+    let lacks = |package: &&Package| !target::is_musl(&package.name) && !there(package);
     let mut packages: Vec<Package> = Vec::new();
     for package in groups[..group].iter().flat_map(|other| &other.packages).filter(lacks) {
         if packages.iter().all(|known| !same(known, package)) {
@@ -93,7 +108,7 @@ pub(super) fn dev(
 
 fn program(features: &Features, context: &Context, candidate: &Candidate<'_>, image: &Image) -> DevProgram {
     let member = candidate.selected.member;
-    let workdir = if image.workdir == "/" { "/".to_owned() } else { format!("{DESK}/{}", image.stage) };
+    let workdir = format!("{DESK}/{}", image.stage);
     // What lies under the image's working folder lies under this one.
     let here = |path: &str| match path.strip_prefix(WORKDIR) {
         Some(inside) if inside.starts_with('/') => format!("{workdir}{inside}"),

@@ -8,10 +8,29 @@ use crate::platforms::Platform;
 use crate::workspace::Workspace;
 
 /// Debian's package of musl. Its specs make a compiler for musl of every GCC, for whichever processor that one compiles.
-pub(crate) const MUSL: &str = "musl-dev";
+const MUSL: &str = "musl-dev";
+
+/// The same with a compiler for the processor that it runs on.
+const MUSL_TOOLS: &str = "musl-tools";
+
+/// The package that has musl.
+pub(super) fn musl_package(native: bool) -> &'static str {
+    if native { MUSL_TOOLS } else { MUSL }
+}
+
+/// Whether a package has musl.
+pub(crate) fn is_musl(package: &str) -> bool {
+    [MUSL, MUSL_TOOLS].contains(&package)
+}
 
 /// What compiles C for musl, by the variables that build scripts read.
-pub(super) const COMPILER: &[(&str, &str)] = &[("AR", "{gnu}-ar"), ("CC", "{musl}-gcc"), ("RANLIB", "{gnu}-ranlib")];
+pub(super) fn compiler(native: bool) -> &'static [(&'static str, &'static str)] {
+    if native {
+        &[("CC", "musl-gcc")]
+    } else {
+        &[("AR", "{gnu}-ar"), ("CC", "{musl}-gcc"), ("RANLIB", "{gnu}-ranlib")]
+    }
+}
 
 /// What a build group asks of each of its targets.
 pub(super) struct Asks<'a> {
@@ -23,6 +42,8 @@ pub(super) struct Asks<'a> {
     pub packages: &'a [Package],
     /// Whether it compiles C++ for the target.
     pub cxx: bool,
+    /// Whether the processor that builds is the target's.
+    pub native: bool,
 }
 
 pub(super) fn decide(workspace: &Workspace, platform: &Platform, asks: &Asks<'_>) -> Target {
@@ -32,11 +53,11 @@ pub(super) fn decide(workspace: &Workspace, platform: &Platform, asks: &Asks<'_>
     let mut env: BTreeMap<String, String> =
         asks.own.iter().map(|(name, value)| (variable(name), filled(value))).collect();
     let is_dynamic = asks.linkage == Linkage::DynamicGnu;
-    if is_dynamic || asks.packages.iter().any(|package| package.target) {
+    if !asks.native && (is_dynamic || asks.packages.iter().any(|package| package.target)) {
         env.insert("DEB_HOST_ARCH".to_owned(), platform.debian.clone());
         env.insert("DEB_HOST_MULTIARCH".to_owned(), platform.gnu.clone());
     }
-    if asks.linkage != Linkage::StaticMusl && asks.packages.iter().any(|package| package.target) {
+    if !asks.native && asks.linkage != Linkage::StaticMusl && asks.packages.iter().any(|package| package.target) {
         // pkg-config knows the builder's own libraries unless it is told of others, and is not asked for a foreign target
         // unless that is allowed.
         let folders = [format!("/usr/lib/{}", platform.gnu), "/usr/local/lib".to_owned(), "/usr/share".to_owned()];

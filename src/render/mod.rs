@@ -21,7 +21,9 @@ use serde::Serialize;
 use crate::failure::{Failure, Kind, Result};
 use crate::image_paths::{CA_BUNDLE, INIT, ZONEINFO};
 use crate::plan::Plan;
-use crate::plan::model::{Because, Brings, CacheMount, IgnoreRule, Image, Linkage, SecretKind, TestRunner};
+use crate::plan::model::{
+    Because, Brings, CacheMount, Group, IgnoreRule, Image, Linkage, OptionalStage, SecretKind, TestRunner,
+};
 
 /// A file for the user's tree, without the header that `emit` gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +37,12 @@ pub struct GeneratedFile {
 /// Every template, by its name under `templates/`.
 const TEMPLATES: &[(&str, &str)] = &[
     ("dockerfile/Dockerfile.j2", include_str!("../../templates/dockerfile/Dockerfile.j2")),
-    ("dockerfile/dev.sh", include_str!("../../templates/dockerfile/dev.sh")),
-    ("dockerfile/junit.awk", include_str!("../../templates/dockerfile/junit.awk")),
-    ("dockerfile/libraries.sh", include_str!("../../templates/dockerfile/libraries.sh")),
-    ("dockerfile/tests.sh", include_str!("../../templates/dockerfile/tests.sh")),
-    ("dockerfile/target.sh", include_str!("../../templates/dockerfile/target.sh")),
+    ("helpers/dev.sh", include_str!("../../templates/helpers/dev.sh")),
+    ("helpers/gitattributes", include_str!("../../templates/helpers/gitattributes")),
+    ("helpers/libraries.sh", include_str!("../../templates/helpers/libraries.sh")),
+    ("helpers/nextest.toml", include_str!("../../templates/helpers/nextest.toml")),
+    ("helpers/target.sh", include_str!("../../templates/helpers/target.sh")),
+    ("helpers/tests.sh", include_str!("../../templates/helpers/tests.sh")),
     ("dockerignore.j2", include_str!("../../templates/dockerignore.j2")),
     ("docker-bake.hcl.j2", include_str!("../../templates/docker-bake.hcl.j2")),
     ("compose.yaml.j2", include_str!("../../templates/compose.yaml.j2")),
@@ -77,7 +80,7 @@ pub fn compose_files(plan: &Plan) -> Result<Vec<GeneratedFile>> {
     compose::files(plan, &environment()?)
 }
 
-/// Those of them that images are built from: Dockerfile, ignore file and bake file.
+/// Those of them that images are built from: Dockerfile, ignore file, bake file, and the scripts that steps run.
 ///
 /// # Errors
 /// As [`render`].
@@ -91,11 +94,33 @@ pub fn build_files(plan: &Plan) -> Result<Vec<GeneratedFile>> {
             .map_err(internal)?;
         Ok(GeneratedFile { path: Utf8PathBuf::from(path), contents: format!("{}\n", text.trim_end()) })
     };
-    Ok(vec![
+    let mut files = vec![
         file("dockerfile/Dockerfile.j2", &plan.files.dockerfile)?,
         file("dockerignore.j2", &plan.files.dockerignore)?,
         file("docker-bake.hcl.j2", &plan.files.bake)?,
-    ])
+    ];
+    for (name, wanted) in helpers(plan) {
+        // A name that starts with a dot would hide the template.
+        let path = format!("{}/{}", plan.files.helpers, name.replace("gitattributes", ".gitattributes"));
+        if wanted {
+            files.push(file(&format!("helpers/{name}"), &path)?);
+        }
+    }
+    Ok(files)
+}
+
+/// The scripts that steps run, and whether this plan has such a step.
+fn helpers(plan: &Plan) -> [(&'static str, bool); 6] {
+    let tests = plan.has(OptionalStage::Test);
+    [
+        // A shell reads no script whose lines end in CR LF.
+        ("gitattributes", true),
+        ("target.sh", true),
+        ("libraries.sh", plan.groups.iter().any(|group| group.linkage == Linkage::DynamicGnu)),
+        ("tests.sh", tests),
+        ("nextest.toml", tests && plan.test.runner == TestRunner::Nextest),
+        ("dev.sh", plan.has(OptionalStage::Dev)),
+    ]
 }
 
 fn environment() -> Result<Environment<'static>> {
@@ -128,30 +153,35 @@ fn values(plan: &Plan) -> minijinja::Value {
         }
     }
     let mut env: BTreeMap<&str, &str> = BTreeMap::new();
-    for group in &plan.groups {
-        env.extend(group.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    }
     for profile in &plan.profiles {
         env.extend(profile.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     }
-    let mut extra_ca: Vec<&str> =
-        plan.images.iter().flat_map(|image| image.rootfs.extra_ca.iter()).map(String::as_str).collect();
-    extra_ca.sort_unstable();
-    extra_ca.dedup();
-    let extra_ca_index: BTreeMap<&str, usize> = extra_ca.iter().enumerate().map(|(i, file)| (*file, i + 1)).collect();
+    let template = template_plan(plan);
+    let sets = rootfs_sets(plan);
+    let rootfs_of: BTreeMap<&str, &str> =
+        sets.iter().flat_map(|set| set.iter().map(|image| (image.stage.as_str(), set[0].stage.as_str()))).collect();
+    let rootfs_sets: Vec<serde_json::Value> = sets
+        .iter()
+        .map(|set| {
+            let at = plan.images.iter().position(|image| std::ptr::eq(image, set[0])).unwrap_or_default();
+            let stages: Vec<&str> = set.iter().map(|image| image.stage.as_str()).collect();
+            serde_json::json!({ "image": template["images"][at], "stages": stages })
+        })
+        .collect();
     context! {
         root => plan.context.root(),
-        plan => template_plan(plan),
+        plan => minijinja::Value::from(Serde(&template)),
+        rootfs_sets => Serde(rootfs_sets),
+        rootfs_of => Serde(rootfs_of),
         default_profile => cargo_profile(plan, "prod"),
         dev_profile => cargo_profile(plan, "dev"),
         test_profile => cargo_profile(plan, "test"),
-        dev_commands => Serde(dev_commands(plan)),
         env => Serde(env),
         rootfs_packages => Serde(rootfs_packages(plan)),
         wants_init => plan.images.iter().any(|image| image.rootfs.init.is_some()),
-        extra_ca => Serde(extra_ca.clone()),
-        extra_ca_index => Serde(extra_ca_index),
-        mounts => mounts(plan),
+        caches => plan.caches.iter().map(cache_mount).collect::<Vec<_>>().join(CONTINUED),
+        secret_mounts => secret_mounts(plan),
+        fetch_targets => fetch_targets(plan),
         git_hosts => Serde(git_hosts(plan)),
         sections => minijinja::Value::from(Serde(&snake_case(serde_json::to_value(sections).unwrap_or_default()))),
         paths => context! { ca_bundle => CA_BUNDLE, init => INIT, zoneinfo => ZONEINFO },
@@ -165,19 +195,51 @@ fn cargo_profile<'a>(plan: &'a Plan, name: &'a str) -> &'a str {
     plan.profile(name).map_or(name, |profile| &profile.cargo)
 }
 
-#[derive(Serialize)]
-struct Compiles<'a> {
-    verb: &'static str,
-    args: &'a [String],
+/// Between the parts of an instruction.
+const CONTINUED: &str = " \\\n    ";
+
+/// Images whose first layers are alike share one folder.
+fn rootfs_sets(plan: &Plan) -> Vec<Vec<&Image>> {
+    let mut sets: Vec<Vec<&Image>> = Vec::new();
+    for image in &plan.images {
+        match sets.iter_mut().find(|set| set[0].has_rootfs_of(image)) {
+            Some(set) => set.push(image),
+            None => sets.push(vec![image]),
+        }
+    }
+    sets
 }
 
-/// What compiles the programs of the stage `dev`: each by itself, as it is run, because features are joined by what is built at once.
-fn dev_commands(plan: &Plan) -> Vec<Compiles<'_>> {
-    plan.dev.programs.iter().map(|program| Compiles { verb: "build", args: &program.cargo_args }).collect()
+/// The targets whose packages are downloaded: those of the images, and the builder's own, for build scripts and macros.
+fn fetch_targets(plan: &Plan) -> Vec<String> {
+    let mut targets: Vec<String> = Vec::new();
+    for group in &plan.groups {
+        if plan.cross {
+            targets.extend(group.targets.iter().map(|target| target.triple.clone()));
+        } else {
+            targets.push(of_builder(system(group)));
+        }
+    }
+    targets.push(of_builder(GNU));
+    targets.sort();
+    targets.dedup();
+    targets
+}
+
+/// The builder's own system, in Rust's words.
+const GNU: &str = "unknown-linux-gnu";
+
+fn of_builder(system: &str) -> String {
+    format!(r#""$(uname -m)-{system}""#)
+}
+
+/// A group's targets without the processor; those of a Dockerfile that builds for its own processor differ in that alone.
+fn system(group: &Group) -> &str {
+    group.targets.first().and_then(|target| target.triple.split_once('-')).map_or(GNU, |(_, system)| system)
 }
 
 /// The plan as templates see it: keys with `_`, and words for people beside names for machines.
-fn template_plan(plan: &Plan) -> minijinja::Value {
+fn template_plan(plan: &Plan) -> serde_json::Value {
     let mut value = snake_case(serde_json::to_value(plan).unwrap_or_default());
     for (group, json) in plan.groups.iter().zip(value["groups"].as_array_mut().into_iter().flatten()) {
         json["linkage_title"] = match group.linkage {
@@ -186,6 +248,11 @@ fn template_plan(plan: &Plan) -> minijinja::Value {
             Linkage::DynamicGnu => "Linked with glibc and the system's libraries".into(),
         };
         json["target_mount"] = cache_mount(&group.target_cache).into();
+        json["all_args"] = group.args_of(group.binaries.iter().map(String::as_str)).into();
+        json["bins_arg"] = group.bins_arg().into();
+        json["system"] = system(group).into();
+        let env = group.targets.iter().flat_map(|target| &target.env);
+        json["target_env"] = env.map(|(name, value)| (name.clone(), value.clone().into())).collect::<serde_json::Map<_, _>>().into();
     }
     for (at, json) in value["groups"].as_array_mut().into_iter().flatten().enumerate() {
         // The base is the workspace's, and so alike for all images of a group.
@@ -193,7 +260,7 @@ fn template_plan(plan: &Plan) -> minijinja::Value {
         let brings = image.and_then(|image| image.brings.as_ref());
         json["base"] = image.map(|image| image.base.as_str()).into();
         json["brought"] = brings.map(|brings| expression(&brings.libraries)).unwrap_or_default().into();
-        json["place"] = brings.map_or_else(|| "$library".to_owned(), place).into();
+        json["place"] = brings.map_or("same", place).into();
     }
     json_of_tests(plan, &mut value["test"]);
     for (image, json) in plan.images.iter().zip(value["images"].as_array_mut().into_iter().flatten()) {
@@ -205,7 +272,7 @@ fn template_plan(plan: &Plan) -> minijinja::Value {
             "zoneinfo": image.adds_zoneinfo(),
         });
     }
-    minijinja::Value::from(Serde(&value))
+    value
 }
 
 /// Names of libraries as an expression of grep's.
@@ -214,12 +281,12 @@ fn expression(names: &[String]) -> String {
     names.collect::<Vec<_>>().join("|")
 }
 
-/// Where the shell puts a library in an image. What is a link in the base must be none in what is copied over it.
-fn place(brings: &Brings) -> String {
+/// Where the script puts a library in an image. What is a link in the base must be none in what is copied over it.
+fn place(brings: &Brings) -> &str {
     match &brings.libraries_at {
-        Some(folder) => format!(r#"{folder}/$(basename "$library")"#),
-        None if brings.merged_usr => r#"$(realpath "$(dirname "$library")")/$(basename "$library")"#.to_owned(),
-        None => "$library".to_owned(),
+        Some(folder) => folder,
+        None if brings.merged_usr => "real",
+        None => "same",
     }
 }
 
@@ -259,16 +326,15 @@ fn cache_mount(cache: &CacheMount) -> String {
     format!("--mount=type=cache,id={},target={},sharing={}", cache.id, cache.target, cache.sharing)
 }
 
-/// The mounts of every step that runs cargo.
-fn mounts(plan: &Plan) -> String {
-    let caches = plan.caches.iter().map(cache_mount);
+/// The secrets of the step that downloads packages.
+fn secret_mounts(plan: &Plan) -> Vec<String> {
     let secrets = plan.secrets.iter().map(|secret| match &secret.kind {
         SecretKind::Ssh => "--mount=type=ssh".to_owned(),
         SecretKind::File { target } => format!("--mount=type=secret,id={},target={target}", secret.id),
         SecretKind::RegistryToken { variable, .. } => format!("--mount=type=secret,id={},env={variable}", secret.id),
         SecretKind::GitCredential { .. } => format!("--mount=type=secret,id={}", secret.id),
     });
-    caches.chain(secrets).collect::<Vec<_>>().join(" \\\n    ")
+    secrets.collect()
 }
 
 /// Packages of the distribution that files of the images' own layers come from.

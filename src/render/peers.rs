@@ -8,7 +8,7 @@ use minijinja::value::Serde;
 use super::{environment, internal};
 use crate::failure::Result;
 use crate::plan::model::{Image, Profile};
-use crate::plan::{MUSL, Plan};
+use crate::plan::{Plan, is_musl};
 use crate::workspace::Features;
 
 /// A shape: its name on the command line, what it is, its template.
@@ -36,7 +36,7 @@ impl Peer {
     pub fn dockerfile(&self, plan: &Plan, image: &Image, profile: &Profile, features: &Features) -> Result<String> {
         let group = &plan.groups[image.group];
         // These shapes link with glibc, so Debian's package for musl would be for nothing.
-        let packages = group.packages.iter().map(|package| package.name.as_str()).filter(|name| *name != MUSL);
+        let packages = group.packages.iter().map(|package| package.name.as_str()).filter(|name| !is_musl(name));
         let packages: BTreeSet<&str> = packages.collect();
         let folder = match profile.cargo.as_str() {
             "dev" | "test" => "debug",

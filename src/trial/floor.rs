@@ -65,7 +65,7 @@ pub(super) fn build(setup: &Setup<'_>, tree: &Tree, ask: Ask<'_>) -> Result<Buil
     }
     // The one program that is measured, of those that its group compiles together.
     command = command.args([&image, "cargo", "build", "--locked", "--profile", &setup.profile.cargo]);
-    command = command.args(group.cargo_args.iter().cloned());
+    command = command.args(group.args_of(group.binaries.iter().map(String::as_str)));
     if let Some(feature) = ask.feature {
         command = command.args(["--features".to_owned(), format!("{}/{feature}", setup.image.package)]);
     }

@@ -155,6 +155,14 @@ impl Workspace {
         files.map(Utf8PathBuf::as_path).chain(self.cainfo())
     }
 
+    /// Whether packages come from git repositories, which cargo keeps in a folder of their own.
+    pub fn has_git_packages(&self) -> bool {
+        let git = |package: guppy::graph::PackageMetadata<'_>| {
+            matches!(package.source().parse_external(), Some(guppy::graph::ExternalSource::Git { .. }))
+        };
+        self.graph.packages().any(git)
+    }
+
     /// The file of `[http] cainfo` where it lies in the repository; one of this machine's does not travel.
     pub fn cainfo(&self) -> Option<&Utf8Path> {
         let top = self.repository.as_ref().unwrap_or(&self.root);

@@ -8,19 +8,39 @@ use crate::tool;
 
 struct Checkout {
     tree: Tree,
+    layout: Layout,
     writes: u32,
 }
 
+/// cargo's two layouts of its target folder.
+#[derive(Clone, Copy, PartialEq)]
+enum Layout {
+    /// `.fingerprint`, `deps` and `build/NAME-HASH`.
+    Old,
+    /// `build/NAME/HASH/{fingerprint,out}`: the default since cargo 1.100, and an unstable option of the toolchain here.
+    New,
+}
+
+impl Layout {
+    /// A key of the metadata table, with which the manifest ends.
+    const NEW: &str = "build-env = { RUSTC_BOOTSTRAP = \"1\", CARGO_UNSTABLE_BUILD_DIR_NEW_LAYOUT = \"true\" }\n";
+}
+
 impl Checkout {
-    fn new() -> Self {
-        let one = Self { tree: Tree::copy("tests/corpus/caching"), writes: 0 };
+    fn new(layout: Layout) -> Self {
+        let one = Self { tree: Tree::copy("tests/corpus/caching"), layout, writes: 0 };
+        if layout == Layout::New {
+            let manifest = one.tree.path().join("Cargo.toml");
+            let text = fs_err::read_to_string(&manifest).unwrap();
+            fs_err::write(manifest, text + Layout::NEW).unwrap();
+        }
         tool::init(one.tree.path());
         one
     }
 
-    /// With nothing in its target folders.
-    fn emptied(profiles: &[&str]) -> Self {
-        let one = Self::new();
+    /// With nothing in its cache mounts.
+    fn emptied(layout: Layout, profiles: &[&str]) -> Self {
+        let one = Self::new(layout);
         for profile in profiles {
             one.in_mount(profile, EMPTY);
         }
@@ -70,19 +90,19 @@ impl Checkout {
         assert_eq!((builder.as_str(), said.as_str()), (compiled, says), "{scenario}");
     }
 
-    /// The id of its target folder on the engine, for one of cargo's profiles.
+    /// The id of its cache mount on the engine, for one of cargo's profiles.
     fn mount(&self, profile: &str) -> String {
         let dockerfile = fs_err::read_to_string(self.tree.path().join("Dockerfile")).unwrap();
-        let id = dockerfile.split("id=").find(|rest| rest.contains("target=/app/target")).unwrap();
+        let id = dockerfile.split("id=").find(|rest| rest.contains(",target=/app,")).unwrap();
         let id = id.split(',').next().unwrap();
         id.replace("$CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl").replace("$CARGO_PROFILE", profile)
     }
 
-    /// Runs a script in the target folder as the engine keeps it.
+    /// Runs a script in the cache mount as the engine keeps it.
     fn in_mount(&self, profile: &str, script: &str) {
         let (id, folder) = (self.mount(profile), self.tree.path());
         let dockerfile = format!(
-            "FROM {}\nARG SALT\nRUN --mount=type=cache,id={id},target=/app/target,sharing=locked {script}\n",
+            "FROM {}\nARG SALT\nRUN --mount=type=cache,id={id},target=/app,sharing=locked {script}\n",
             "lukemathwalker/cargo-chef:latest-rust-1.95-slim-trixie"
         );
         let file = folder.join("in-mount.Dockerfile");
@@ -96,12 +116,20 @@ impl Checkout {
 
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
-/// Leaves nothing in the target folder.
-const EMPTY: &str = "find /app/target -mindepth 1 -delete";
+/// Leaves nothing in the mount.
+const EMPTY: &str = "find /app -mindepth 1 -delete";
+
+pub fn sources() {
+    sources_in(Layout::Old);
+}
+
+pub fn sources_in_the_new_layout() {
+    sources_in(Layout::New);
+}
 
 /// Sources, by content and never by date.
-pub fn sources() {
-    let mut one = Checkout::emptied(&["release"]);
+fn sources_in(layout: Layout) {
+    let mut one = Checkout::emptied(layout, &["release"]);
     one.expect("nothing was there", "app embed made shared", "quiet shared-0 one.txt+two.txt noted app-0 none");
     one.expect("a file that no crate reads", "", "quiet shared-0 one.txt+two.txt noted app-0 none");
 
@@ -117,8 +145,7 @@ pub fn sources() {
     one.salt();
     assert_eq!(tool::dockerize(one.tree.path(), &["build"]).code, Some(6), "what does not compile");
     one.write("shared/src/lib.rs", &shared);
-    // Nobody has looked whether the build script wrote anything.
-    one.expect("back from what did not compile", "app made shared", "quiet shared-0 one.txt+two.txt noted app-1 none");
+    one.expect("back from what did not compile", "app shared", "quiet shared-0 one.txt+two.txt noted app-1 none");
 
     fs_err::remove_file(one.tree.path().join("made/data/two.txt")).unwrap();
     one.expect(
@@ -157,17 +184,19 @@ pub fn sources() {
     }
     one.write(script, &old_script);
     one.write(lib, &old_lib);
+    // cargo itself runs a script once more that has changed what it says of its inputs.
+    one.build(&[]);
     one.build(&[]);
     one.expect("and no more", "", "quiet shared-0 one.txt+three.txt noted app-1 none");
 
     // Whatever was compiled was compiled tomorrow.
-    let tomorrow = "find /app/target -path '*/.fingerprint/*' -exec touch --date tomorrow {} +";
+    let tomorrow = "find /app/target -path '*fingerprint/*' -exec touch --date tomorrow {} +";
     one.in_mount("release", tomorrow);
     one.replace("shared/src/lib.rs", "0\n", "2\n");
     let (_, _, said) = one.build(&[]);
     assert_eq!(said, "quiet shared-2 one.txt+three.txt noted app-1 none", "a clock that went back");
 
-    let mut two = Checkout::new();
+    let mut two = Checkout::new(layout);
     assert_eq!(
         one.mount("release"),
         two.mount("release"),
@@ -179,9 +208,17 @@ pub fn sources() {
     assert_eq!(said, "quiet shared-2 one.txt+three.txt noted app-1 none", "the first one again");
 }
 
-/// Manifests, features, profiles, placeholders.
 pub fn manifests() {
-    let mut one = Checkout::emptied(&["release", "dev"]);
+    manifests_in(Layout::Old);
+}
+
+pub fn manifests_in_the_new_layout() {
+    manifests_in(Layout::New);
+}
+
+/// Manifests, features, profiles, placeholders.
+fn manifests_in(layout: Layout) {
+    let mut one = Checkout::emptied(layout, &["release", "dev"]);
     let (compiled, ..) = one.build(&[]);
     assert_eq!(compiled, "app embed made shared");
 
@@ -200,7 +237,7 @@ pub fn manifests() {
     let (_, _, said) = one.build(&[]);
     assert_eq!(said, says, "a placeholder's version");
     one.replace("shared/src/lib.rs", "0\n", "3\n");
-    one.expect("a line in it", "app embed made shared", "quiet shared-3 one.txt+two.txt noted app-0 none");
+    one.expect("a line in it", "app shared", "quiet shared-3 one.txt+two.txt noted app-0 none");
 
     one.replace(
         "app/Cargo.toml",
@@ -212,9 +249,17 @@ pub fn manifests() {
     assert_eq!(said, "quiet shared-3 one.txt+two.txt noted app-0 none", "a renamed program");
 }
 
-/// A bumped dependency compiles itself and what uses it; without the target folder the layer has the dependencies.
 pub fn dependencies() {
-    let mut one = Checkout::emptied(&["release"]);
+    dependencies_in(Layout::Old);
+}
+
+pub fn dependencies_in_the_new_layout() {
+    dependencies_in(Layout::New);
+}
+
+/// A bumped dependency compiles itself and what uses it; without the mount the layer has the dependencies.
+fn dependencies_in(layout: Layout) {
+    let mut one = Checkout::emptied(layout, &["release"]);
     let (compiled, ..) = one.build(&[]);
     assert_eq!(compiled, "app embed made shared");
 
@@ -232,17 +277,38 @@ pub fn dependencies() {
     assert_eq!(said, "quiet shared-0 one.txt+two.txt noted app-0 none");
 
     // Two days of work on other dependencies leave nothing behind for good.
-    let spoil = "mkdir -p /app/target/x86_64-unknown-linux-musl/release/.fingerprint/old-0123456789abcdef \
-                 && head --bytes 64M /dev/zero >/app/target/x86_64-unknown-linux-musl/release/deps/libold-0123456789abcdef.rlib";
-    one.in_mount("release", spoil);
+    let (fingerprint, library) = match one.layout {
+        Layout::Old => (".fingerprint/old-0123456789abcdef", "deps/libold-0123456789abcdef.rlib"),
+        Layout::New => ("build/old/0123456789abcdef/fingerprint", "build/old/0123456789abcdef/libold.rlib"),
+    };
+    let folder = "/app/target/x86_64-unknown-linux-musl/release";
+    let spoil =
+        format!("mkdir -p {folder}/{fingerprint} && head --bytes 64M /dev/zero >{folder}/{library}");
+    one.in_mount("release", &spoil);
     one.build(&[]);
     one.in_mount("release", "! find /app/target | grep 0123456789abcdef");
+}
+
+/// A layout that is not known costs time and nothing else, and the report says so.
+pub fn unknown_layout() {
+    let mut one = Checkout::emptied(Layout::Old, &["release"]);
+    let script = one.tree.path().join(".dockerize/target.sh");
+    let text = fs_err::read_to_string(&script).unwrap();
+    // Sixteen digits become seventeen: the script finds no unit any more.
+    assert!(text.contains("{16}"));
+    fs_err::write(script, text.replace("{16}", "{17}")).unwrap();
+    let says = "quiet shared-0 one.txt+two.txt noted app-0 none";
+    one.salt();
+    let built = tool::dockerize(one.tree.path(), &["build"]);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    assert!(built.stdout.contains("compiled dependencies are kept"), "{}", built.stdout);
+    one.expect("and again", "", says);
 }
 
 /// Machines that have nothing but a registry: dependencies are found there by what they are made from.
 pub fn registry() {
     let Some(registry) = tool::registry() else { return };
-    let mut one = Checkout::emptied(&["release"]);
+    let mut one = Checkout::emptied(Layout::New, &["release"]);
     let name = one.tree.path().file_name().unwrap().replace(|c: char| !c.is_ascii_alphanumeric(), "").to_lowercase();
     let cache = format!("registry={registry}/dockerize-e2e/{name}");
     let (reads, writes) = (["--cache", &cache], ["--cache", &cache, "--cache-write"]);

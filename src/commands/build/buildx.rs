@@ -9,7 +9,7 @@ use cargo_dockerize::failure::Result;
 use cargo_dockerize::image::{Layout, verify};
 use cargo_dockerize::measure::{self, ImageReport, Last, Report, Size};
 use cargo_dockerize::plan::Plan;
-use cargo_dockerize::plan::model::{Image, Profile};
+use cargo_dockerize::plan::model::{Image, OptionalStage, Profile};
 
 use super::account::Account;
 use super::cached::Caching;
@@ -23,11 +23,13 @@ use crate::ui::{self, Shell};
 
 pub fn run(
     (args, common): (&Build, &Common),
-    session: &Session,
+    mut session: Session,
     (engine, account, signer): (impl FnOnce() -> Result<Engine>, &Account, Option<&Signer>),
     shell: Shell,
 ) -> Result<()> {
-    let plan = session.plan()?;
+    session.flags.platforms.clone_from(&args.running.platform);
+    let plan = planned(&mut session, &args.profile)?;
+    let session = &session;
     let profile = pick::profile(&plan, &args.profile)?;
     let images = pick::images(&plan, &args.bin, &args.package)?;
     let scratch = session.workspace.target_dir.join("dockerize");
@@ -97,6 +99,16 @@ pub fn run(
         }
     }
     Ok(())
+}
+
+/// The plan, with the stage that the profile needs.
+fn planned(session: &mut Session, profile: &str) -> Result<Plan> {
+    let plan = session.plan()?;
+    if plan.has(OptionalStage::Test) || !pick::profile(&plan, profile)?.runs_tests {
+        return Ok(plan);
+    }
+    session.flags.stages.push(OptionalStage::Test);
+    session.plan()
 }
 
 /// The command as a script.

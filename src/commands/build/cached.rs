@@ -105,7 +105,7 @@ impl Caching {
         }
         let contexts: BTreeMap<String, String> = groups.iter().flat_map(Dependencies::contexts).collect();
         for target in request.targets.values_mut() {
-            target.contexts.clone_from(&contexts);
+            target.contexts.extend(contexts.clone());
         }
         Ok(record)
     }
@@ -199,7 +199,7 @@ pub fn keeping(request: &Request, missing: &[&Dependencies]) -> Request {
             output: vec!["type=image,push=true,store=false,oci-mediatypes=true,compression=zstd".to_owned()],
             labels: BTreeMap::new(),
             cache_to: Vec::new(),
-            contexts: one.contexts(),
+            contexts: one.contexts().into_iter().chain(like.contexts.clone()).collect(),
             ..like.clone()
         };
         (image_target(one), target)

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_dockerize::emit::{self, Change, Own, State};
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::pins::FILE;
-use cargo_dockerize::plan::Plan;
+use cargo_dockerize::plan::{Plan, model};
 use cargo_dockerize::render;
 
 use crate::cli::Common;
@@ -16,12 +16,24 @@ pub struct Files {
     pub bake: Utf8PathBuf,
     /// Where it is not what the bake file names.
     pub dockerfile: Option<Utf8PathBuf>,
+    /// The folder that stands in for the stage of the scripts, where the context has none.
+    pub helpers: Option<Utf8PathBuf>,
     /// Whether they are as the plan has them: stages have their names.
     pub ours: bool,
 }
 
-/// What they are called in a folder of ours.
-const NAMES: [&str; 3] = ["Dockerfile", "Dockerfile.dockerignore", "docker-bake.hcl"];
+/// What a file of the plan is called in a folder of ours.
+fn own_name(files: &model::Files, path: &Utf8Path) -> Utf8PathBuf {
+    match path.as_str() {
+        path if path == files.dockerfile => "Dockerfile".into(),
+        path if path == files.dockerignore => "Dockerfile.dockerignore".into(),
+        path if path == files.bake => "docker-bake.hcl".into(),
+        _ => Utf8Path::new(HELPERS).join(path.file_name().unwrap_or_default()),
+    }
+}
+
+/// The folder of the scripts in a folder of ours.
+const HELPERS: &str = "helpers";
 
 pub fn files(
     session: &Session,
@@ -35,8 +47,9 @@ pub fn files(
     let is = |state: State| changes.iter().filter(move |change| change.state == state);
     // Ours are there when the Dockerfile and the bake file are; an ignore file may have been taken out on purpose.
     let set_up = changes.iter().all(|change| !matches!(change.state, State::Absent | State::Foreign));
-    let in_tree = Files { bake: root.join(&plan.files.bake), dockerfile: None, ours: true };
-    if set_up && session.flags.features.is_none() {
+    let in_tree = Files { bake: root.join(&plan.files.bake), dockerfile: None, helpers: None, ours: true };
+    let current = changes.iter().all(|change| change.state == State::Current);
+    if current || (set_up && !session.flags.change_files()) {
         if let Some(edited) = is(State::Edited).find(|change| !change.is_bumped()) {
             shell.warn(format!("`{}` has been edited by hand, and is built as it is", edited.path));
             return Ok(Files { ours: false, ..in_tree });
@@ -66,14 +79,16 @@ pub fn files(
     }
     let folder = scratch.join("files");
     let dockerfile = folder.join("Dockerfile");
+    let helpers = folder.join(HELPERS);
+    let files =
+        Files { bake: folder.join("docker-bake.hcl"), dockerfile: Some(dockerfile), helpers: Some(helpers), ours: true };
     if dry_run {
-        return Ok(Files { bake: folder.join("docker-bake.hcl"), dockerfile: Some(dockerfile), ours: true });
+        return Ok(files);
     }
     let ours: Vec<Change> = changes
         .into_iter()
-        .zip(NAMES)
-        .map(|(change, name)| Change { path: name.into(), state: State::Stale, ..change })
+        .map(|change| Change { path: own_name(&plan.files, &change.path), state: State::Stale, ..change })
         .collect();
     emit::apply(&folder, &ours, Own::Respect)?;
-    Ok(Files { bake: folder.join("docker-bake.hcl"), dockerfile: Some(dockerfile), ours: true })
+    Ok(files)
 }

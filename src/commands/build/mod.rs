@@ -34,7 +34,7 @@ pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
     let account = Account::open(args)?;
     let session = Session::open(common)?;
     match choice.decide(&session.workspace.root)? {
-        Chosen::Buildx(engine) => buildx::run((args, common), &session, (engine, &account, signer.as_ref()), shell),
+        Chosen::Buildx(engine) => buildx::run((args, common), session, (engine, &account, signer.as_ref()), shell),
         Chosen::Embedded(here) => oci::run((args, common), session, (*here, &account, signer.as_ref()), shell),
     }
 }

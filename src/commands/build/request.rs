@@ -7,7 +7,7 @@ use cargo_dockerize::engine::{self, Request, Target};
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::Image;
-use cargo_dockerize::platforms::{self, Platform};
+use cargo_dockerize::workspace::Commit;
 use cargo_dockerize::{render, workspace};
 
 use super::files::Files;
@@ -25,6 +25,7 @@ pub fn request(
     whole_name_for_one(args, images.len())?;
     let (mut request, mut like) = bare(subject, &args.running, (files, scratch), shell)?;
     let several = images.len() > 1;
+    let commit = workspace::commit(&request.root)?;
     let epoch = args.reproducible.reproducible.then(|| reproducible::epoch(&request.root)).transpose()?;
     let outputs = |image: &Image| {
         let outputs = output(image, args, (&request.scratch, several));
@@ -40,6 +41,7 @@ pub fn request(
         tags: tags(image, args),
         attest: attest(args),
         output: outputs(image),
+        labels: release_labels(image, commit.as_ref()),
         ..like.clone()
     };
     request.targets = if profile.runs_tests {
@@ -59,19 +61,26 @@ pub fn whole_name_for_one(args: &Build, images: usize) -> Result<()> {
         .help("choose one with `--bin NAME`, or pass a tag alone; `--prefix` names the registry"))
 }
 
-/// Our Dockerfile has stages for the platforms of the plan, and an engine's words about one that is missing would tell nobody.
-fn has_stages(plan: &Plan, name: &str) -> Result<()> {
-    let platform = platforms::named(name);
-    let own = |platform: &Platform| {
-        plan.groups.iter().flat_map(|group| &group.targets).any(|target| target.platform() == platform.name())
-    };
-    match platform {
-        Some(platform) if own(platform) => Ok(()),
-        Some(_) => Err(Failure::new(Kind::Usage, format!("the Dockerfile has no stages for {name}"))
-            .help(format!("`platforms = [\"{name}\"]` in [workspace.metadata.dockerize] adds them"))),
-        None => Err(Failure::new(Kind::Usage, format!("the platform {name} is not one that images are made for"))
-            .help(format!("there are {}", platforms::names()))),
+/// The arguments that name the programs to link, for groups of which not all are asked for.
+fn linked<'a>(plan: &'a Plan, images: &'a [&Image]) -> impl Iterator<Item = (String, String)> + 'a {
+    plan.groups.iter().enumerate().filter_map(|(at, group)| {
+        let wanted: Vec<&str> =
+            images.iter().filter(|image| image.group == at).map(|image| image.name.as_str()).collect();
+        (!wanted.is_empty() && wanted.len() < group.binaries.len()).then(|| (group.bins_arg(), wanted.join(" ")))
+    })
+}
+
+/// Labels that change with each release. No step's cache depends on them.
+fn release_labels(image: &Image, commit: Option<&Commit>) -> BTreeMap<String, String> {
+    let label = |name: &str| format!("org.opencontainers.image.{name}");
+    let mut labels = image.release_labels.clone();
+    if let Some(commit) = commit {
+        labels.insert(label("revision"), commit.id.clone());
+        let time = i64::try_from(commit.time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
+        labels.extend(time.map(|time| (label("created"), time.to_string())));
     }
+    labels.retain(|name, _| !image.labels.contains_key(name));
+    labels
 }
 
 /// A request without targets, and what all of them have in common: nothing comes of them yet.
@@ -81,14 +90,14 @@ pub fn bare(
     (files, scratch): (&Files, Utf8PathBuf),
     shell: Shell,
 ) -> Result<(Request, Target)> {
-    let Subject { session, plan, profile, .. } = subject;
-    if files.ours {
-        args.platform.iter().try_for_each(|name| has_stages(plan, name))?;
-    }
+    let Subject { session, plan, profile, images } = subject;
     let revision = workspace::revision(&session.workspace.root)?;
     let mut arguments = BTreeMap::from([("CARGO_PROFILE".to_owned(), profile.cargo.clone())]);
     if plan.git.revision.is_some() {
         arguments.extend(revision.clone());
+    }
+    if files.ours {
+        arguments.extend(linked(plan, images));
     }
     for argument in &args.arguments {
         let (name, value) = match argument.split_once('=') {
@@ -97,8 +106,6 @@ pub fn bare(
         };
         arguments.insert(name.to_owned(), value);
     }
-    // A label of the last step: it costs no step its cache.
-    let label = revision.get("GIT_REVISION").map(|id| ("org.opencontainers.image.revision".to_owned(), id.clone()));
     let provided = engine::gather(&plan.secrets)?;
     for missing in &provided.missing {
         shell.warn(missing);
@@ -108,7 +115,7 @@ pub fn bare(
         args: arguments,
         secret: provided.secrets,
         ssh: provided.ssh,
-        labels: label.into_iter().collect(),
+        contexts: files.helpers.iter().map(|folder| ("helpers".to_owned(), folder.to_string())).collect(),
         output: vec!["type=cacheonly".to_owned()],
         platforms: args.platform.clone(),
         network: args.network.clone(),

@@ -36,7 +36,7 @@ pub struct Image {
     pub auditable: bool,
     /// The numeric user and group.
     pub user: u32,
-    /// The working folder.
+    /// The working folder, which belongs to the user.
     pub workdir: String,
     /// What `rootfs` puts into the first layer.
     pub rootfs: Rootfs,
@@ -54,6 +54,8 @@ pub struct Image {
     pub stop_signal: Option<String>,
     /// OCI labels from the manifest.
     pub labels: BTreeMap<String, String>,
+    /// Labels that change with a release. They are set when the image is built and are in no file.
+    pub release_labels: BTreeMap<String, String>,
     /// What each layer holds, in order, as the report names them.
     pub layers: Vec<String>,
 }
@@ -124,6 +126,16 @@ impl Image {
         let libraries = self.rootfs.packages.iter().map(|package| package.name.as_str());
         let init = self.rootfs.init.is_some().then_some("catatonit");
         libraries.chain(init).chain(self.adds_zoneinfo().then_some("tzdata")).collect()
+    }
+
+    /// Whether the first layer of another image holds the same. Reasons may differ.
+    pub fn has_rootfs_of(&self, other: &Self) -> bool {
+        fn holds(image: &Image) -> impl PartialEq {
+            let writable: Vec<String> = image.rootfs.writable.iter().map(|folder| folder.path.clone()).collect();
+            let adds = [image.adds_passwd(), image.adds_home(), image.adds_ca(), image.adds_zoneinfo()];
+            (adds, image.rootfs.init.is_some(), image.rootfs.extra_ca.clone(), writable, image.user, image.workdir.clone())
+        }
+        holds(self) == holds(other)
     }
 
     /// Whether the user's home is put into the first layer.

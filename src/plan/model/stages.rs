@@ -7,6 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Because, CacheMount, Package};
 
+/// A stage that no image is made of. The Dockerfile has it on request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptionalStage {
+    /// Runs the tests.
+    Test,
+    /// Runs programs from mounted sources, again after each change.
+    Dev,
+}
+
 /// Where both of them compile: a build group's environment, with what the other groups need besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -19,7 +19,7 @@ use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::measure::{self, ImageReport, Last, Looked, Report};
 use cargo_dockerize::oci::{Bundle, Named, Store, times};
 use cargo_dockerize::plan::HostFlags;
-use cargo_dockerize::plan::model::{Compile, Group};
+use cargo_dockerize::plan::model::Compile;
 use cargo_dockerize::workspace;
 
 use super::account::Account;
@@ -176,13 +176,17 @@ fn write(
 fn jobs<'a>(subject: &'a Subject<'_>, flags: &'a [String]) -> Vec<(usize, Job<'a>)> {
     let of_group = |index: usize| {
         let group = &subject.plan.groups[index];
-        group.compile.iter().map(move |compile| (index, job(subject, group, compile, flags)))
+        group.compile.iter().map(move |compile| (index, job(subject, index, compile, flags)))
     };
     subject.groups().into_iter().flat_map(of_group).collect()
 }
 
-fn job<'a>(subject: &'a Subject<'_>, group: &'a Group, compile: &'a Compile, flags: &'a [String]) -> Job<'a> {
-    Job { plan: subject.plan, group, compile, profile: subject.profile, root: &subject.session.workspace.root, flags }
+fn job<'a>(subject: &'a Subject<'_>, index: usize, compile: &'a Compile, flags: &'a [String]) -> Job<'a> {
+    let root = &subject.session.workspace.root;
+    let group = &subject.plan.groups[index];
+    let images = subject.images.iter().filter(|image| image.group == index);
+    let binaries = images.map(|image| image.name.as_str()).collect();
+    Job { plan: subject.plan, group, binaries, compile, profile: subject.profile, root, flags }
 }
 
 /// What this machine could link better, and what that would take.

@@ -169,6 +169,7 @@ impl<'a> Writer<'a> {
 
     fn run(&self, image: &model::Image) -> RunConfig {
         let mut labels = image.labels.clone();
+        labels.extend(image.release_labels.clone());
         if let Some(commit) = &self.commit {
             labels.entry("org.opencontainers.image.revision".to_owned()).or_insert_with(|| commit.id.clone());
         }
