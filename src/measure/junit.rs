@@ -1,11 +1,12 @@
-//! Results of tests, from reports in the form of `JUnit`: cargo-nextest's, or what our stage makes of libtest's lines.
+//! Results of tests, from reports in the form of `JUnit`, which are made of what the stage `test` leaves.
 
 use std::fmt::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, Kind};
+use super::libtest;
+use crate::failure::{Failure, Kind, Result};
 
 /// How many failed tests are shown with what they printed.
 const SHOWN: usize = 10;
@@ -50,22 +51,26 @@ pub struct FailedTest {
 }
 
 impl Tests {
-    /// All the reports in a folder; none: there are none that can be read.
-    pub fn read(folder: &Utf8Path) -> Option<Self> {
-        let files = walkdir::WalkDir::new(folder).max_depth(2).sort_by_file_name().into_iter().flatten();
+    /// Makes a report of each log in a folder, and reads all the reports there; none: there are none that can be read.
+    ///
+    /// # Errors
+    /// [`Kind::Build`]: a log, or nextest's report beside it, cannot be read. [`Kind::Emit`]: a report cannot be written.
+    pub fn read(folder: &Utf8Path) -> Result<Option<Self>> {
+        for log in files(folder, "output.log") {
+            libtest::convert(&log)?;
+        }
         let mut all: Option<Self> = None;
-        for entry in files.filter(|entry| entry.file_name() == "junit.xml") {
-            let Some(path) = Utf8Path::from_path(entry.path()) else { continue };
-            let Some(one) = fs_err::read_to_string(path).ok().as_deref().and_then(Self::parse) else { continue };
+        for path in files(folder, "junit.xml") {
+            let Some(one) = fs_err::read_to_string(&path).ok().as_deref().and_then(Self::parse) else { continue };
             let all = all.get_or_insert_default();
             all.count += one.count;
             all.failed += one.failed;
             all.skipped += one.skipped;
             all.seconds += one.seconds;
             all.failures.extend(one.failures);
-            all.reports.push(path.to_owned());
+            all.reports.push(path);
         }
-        all
+        Ok(all)
     }
 
     /// A report; none: it is none.
@@ -123,6 +128,13 @@ impl Tests {
         }
         Some(failure)
     }
+}
+
+/// The files of this name in a folder, and in those inside it: an engine makes one a platform.
+fn files(folder: &Utf8Path, name: &str) -> Vec<Utf8PathBuf> {
+    let entries = walkdir::WalkDir::new(folder).max_depth(2).sort_by_file_name().into_iter().flatten();
+    let named = entries.filter(|entry| entry.file_name() == name);
+    named.filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok()).collect()
 }
 
 /// All that a test printed, or where that is much, what stands around its panic.

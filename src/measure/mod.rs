@@ -3,6 +3,7 @@
 
 mod junit;
 mod last;
+mod libtest;
 mod looked;
 mod markdown;
 mod table;

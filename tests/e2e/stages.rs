@@ -35,7 +35,7 @@ fn run(folder: &Utf8Path) -> (Option<i32>, Report, String) {
 /// The report that is left in the tree, which must be what was said.
 fn left(folder: &Utf8Path, report: &Report) -> Tests {
     let tests = report.tests.clone().unwrap();
-    assert_eq!(Tests::read(&folder.join("target/dockerize/test")).unwrap().failures, tests.failures);
+    assert_eq!(Tests::read(&folder.join("target/dockerize/test")).unwrap().unwrap().failures, tests.failures);
     tests
 }
 
@@ -93,7 +93,7 @@ pub fn plain_docker() {
     let tree = tested("cargo");
     tool::program(tree.path(), "docker", &["buildx", "bake", "test-results"]);
     let folder = tree.path().join("target/dockerize/test");
-    assert_eq!(Tests::read(&folder).unwrap().failed, 0);
+    assert_eq!(Tests::read(&folder).unwrap().unwrap().failed, 0);
     replace(&tree.path().join("app/tests/reads.rs"), "BOOKS=3", "BOOKS=4");
     let build = ["build", "--progress", "plain", "--target", "test", "."];
     let failed = Command::new("docker").args(build).current_dir(tree.path()).output().unwrap();
@@ -105,7 +105,7 @@ pub fn plain_docker() {
     let argument = format!("TEST_RUN={run}");
     let fetch = ["build", "--quiet", "--target", "test-failures", "--build-arg", &argument, "--output", &output, "."];
     tool::program(tree.path(), "docker", &fetch);
-    assert_eq!(Tests::read(&folder).unwrap().failures[0].name, "settings");
+    assert_eq!(Tests::read(&folder).unwrap().unwrap().failures[0].name, "settings");
 }
 
 pub fn profile_of_the_users() {

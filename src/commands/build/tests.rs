@@ -57,7 +57,11 @@ pub fn run(
     if failed.is_some() {
         fetch(engine, request, &build, shell)?;
     }
-    let tests = Tests::read(&folder);
+    let tests = Tests::read(&folder).unwrap_or_else(|failure| {
+        // The build's own end matters more, and its account is written all the same.
+        shell.warn(format!("the tests' results cannot be read: {failure}"));
+        None
+    });
     let report = Report {
         schema: measure::SCHEMA,
         version: subject.plan.version.clone(),
