@@ -119,9 +119,20 @@ pub struct Init {
     /// How binaries are linked [default: by the evidence]
     #[arg(long)]
     pub linkage: Option<LinkageArg>,
+    /// Stages besides those of the images; commands that need one add it
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    pub stages: Vec<StageArg>,
     /// Overwrite files that hold somebody's own work, and keep those beside them as `.orig`
     #[arg(long)]
     pub force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StageArg {
+    /// Runs the tests
+    Test,
+    /// Runs programs from mounted sources, again after each change
+    Dev,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -64,7 +64,7 @@ fn planned(tree: &Tree, host: Option<HostFlags>) -> Result<Plan> {
         ..Query::default()
     };
     let workspace = Workspace::load(&query)?;
-    plan::plan(&workspace, &config::load(&workspace)?, &Flags { features: None, host })
+    plan::plan(&workspace, &config::load(&workspace)?, &Flags { host, ..Flags::default() })
 }
 
 fn on(tree: &Tree, host: &Host, platforms: &[&str]) -> Result<Group> {

@@ -9,7 +9,7 @@ use cargo_dockerize::plan::model::Files;
 use cargo_dockerize::render;
 
 use super::{Session, generate};
-use crate::cli::{Common, Init, LinkageArg};
+use crate::cli::{Common, Init, LinkageArg, StageArg};
 use crate::ui::Shell;
 
 pub fn run(args: &Init, common: &Common, shell: Shell) -> Result<()> {
@@ -63,6 +63,13 @@ fn keys(args: &Init, session: &Session) -> Result<Vec<(&'static str, toml_edit::
             LinkageArg::DynamicGnu => "dynamic-gnu",
         };
         keys.push(("linkage", name.into()));
+    }
+    if !args.stages.is_empty() {
+        let names = args.stages.iter().map(|stage| match stage {
+            StageArg::Test => "test",
+            StageArg::Dev => "dev",
+        });
+        keys.push(("stages", toml_edit::Array::from_iter(names).into()));
     }
     Ok(keys)
 }

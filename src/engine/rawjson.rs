@@ -149,6 +149,7 @@ impl Recorder {
             step.tail.push(line.clone());
             on(step, Event::Line(&step.name, &line));
             step.target = TargetFolder::said(&line).or(step.target);
+            step.warning = super::record::warned(&line).or(step.warning.take());
             step.tests = super::record::tests_said(&line).or(step.tests.take());
             if let Some(krate) = compiling(&line)
                 && !step.compiled.contains(&krate)

@@ -43,6 +43,9 @@ pub struct Step {
     /// The name of the run of tests in it, under which their results are kept, where it runs some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests: Option<String>,
+    /// What it warns of: compiled dependencies that the next build will not find.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// The engine's error, where it failed.
     pub error: Option<String>,
     /// The last lines that it printed (at most 100).
@@ -66,6 +69,11 @@ impl TargetFolder {
         let bytes = |text: &str, what| text.strip_suffix(what)?.parse::<u64>().ok()?.checked_mul(1024);
         Some(Self { kept: bytes(kept, " kB kept")?, removed: bytes(removed, " kB removed")? })
     }
+}
+
+/// A warning, as the step says it: `dockerize-target: warning: 0 of 10 …`.
+pub(super) fn warned(line: &str) -> Option<String> {
+    line.strip_prefix("dockerize-target: warning: ").map(str::to_owned)
 }
 
 /// The name of a run of tests, as the step says it: `dockerize-tests: 3f0c…`.

@@ -136,6 +136,11 @@ fn build(report: &Report, columns: usize) -> String {
         let removed = if target.removed > 0 { format!(", {} removed", size(target.removed)) } else { String::new() };
         let _ = writeln!(text, "  {:>8}  kept compiled on the engine for the next build{removed}", size(target.kept));
     }
+    let mut warnings: Vec<&str> = build.steps.iter().filter_map(|step| step.warning.as_deref()).collect();
+    warnings.dedup();
+    for warning in warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
     text
 }
 

@@ -1,8 +1,19 @@
 //! The cache mounts: what outlives a layer on an engine.
 
 use super::model::{CacheMount, Context, Group, Toolchain};
+use super::Flags;
+use crate::cache::Cache;
+use crate::config::Settings;
 use crate::digest::Digester;
 use crate::workspace::Workspace;
+
+/// Whether one of the caches that are named is a registry, which keeps compiled dependencies.
+pub(super) fn is_registry(settings: &Settings, flags: &Flags) -> bool {
+    let table = &settings.workspace;
+    let profiles = table.profile.values().filter_map(|profile| profile.cache.as_ref());
+    let mut named = flags.cache.iter().chain(&table.cache).chain(profiles);
+    named.any(|text| text.parse::<Cache>().is_ok_and(|cache| cache.repository().is_some()))
+}
 
 /// What cargo downloads, for every step that runs it.
 pub(super) fn downloads(workspace: &Workspace) -> Vec<CacheMount> {

@@ -52,6 +52,8 @@ pub struct Flags {
     pub platforms: Vec<String>,
     /// Stages that the command needs, besides those of the metadata.
     pub stages: Vec<OptionalStage>,
+    /// `--cache` of a build by an engine.
+    pub cache: Option<String>,
     /// What this machine can compile, where it compiles itself; none: an engine does, which can all.
     pub host: Option<HostFlags>,
 }
@@ -68,7 +70,7 @@ pub struct HostFlags {
 impl Flags {
     /// Whether they can make other files than those of the tree.
     pub fn change_files(&self) -> bool {
-        self.features.is_some() || !self.platforms.is_empty() || !self.stages.is_empty()
+        self.features.is_some() || !self.platforms.is_empty() || !self.stages.is_empty() || self.cache.is_some()
     }
 
     /// The platforms that stages compile for. Empty: the Dockerfile builds for the processor that it runs on.
@@ -188,6 +190,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         caches: caches::downloads(workspace),
         stages: stages::wanted(settings, flags, &compose),
         cross: !cross.is_empty(),
+        shares_dependencies: caches::is_registry(settings, flags),
         ci: ci::decide(workspace, settings, &secrets)?,
         pins: Vec::new(),
         secrets,

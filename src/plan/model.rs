@@ -93,6 +93,8 @@ pub struct Plan {
     pub stages: Vec<OptionalStage>,
     /// Whether stages compile for other processors; if not, each image is for the processor that builds it.
     pub cross: bool,
+    /// Whether a registry keeps compiled dependencies for other machines.
+    pub shares_dependencies: bool,
     /// The frontend of the `# syntax=` line; none: the engine's own.
     pub syntax: Option<String>,
     /// The Rust toolchain and the image that has it.

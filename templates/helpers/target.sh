@@ -91,7 +91,7 @@ save() {
   paths "$1/units" | tar -c --null --no-recursion -T - | tar -x -C "$1/target"
   saved=$(cd "$1/target" && fingerprints -print | units | comm -12 - "$1/units" | wc -l)
   named=$(grep -c '"out_dir"\|"filenames"' "$state/artifacts" || true)
-  [ "$saved" = "$named" ] || echo "dockerize-target: warning: $saved of $named compiled dependencies are kept: this cargo has an unknown target folder"
+  [ "$saved" = "$named" ] || echo "dockerize-target: warning: $saved of $named compiled dependencies are kept for other machines: the layout of this target folder is not known"
   # The placeholders of cargo-chef have this version. A package of the workspace that has it must not count as compiled.
   grep -E '"package_id":"path\+[^"]*[#@]0\.0\.1"' "$messages" | artifacts | units >"$state/placeholders"
   paths "$state/placeholders" | xargs -0 -r rm -rf

@@ -12,12 +12,12 @@ use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::{Image, OptionalStage, Profile};
 
 use super::account::Account;
-use super::cached::Caching;
+use super::cached;
 use super::documents::Documents;
 use super::lists::Lists;
 use super::sign::Signer;
 use super::{Subject, files, reproducible, request, tests};
-use crate::cli::{Build, Common};
+use crate::cli::{Build, Caching, Common, Running};
 use crate::commands::{Session, pick};
 use crate::ui::{self, Shell};
 
@@ -27,8 +27,7 @@ pub fn run(
     (engine, account, signer): (impl FnOnce() -> Result<Engine>, &Account, Option<&Signer>),
     shell: Shell,
 ) -> Result<()> {
-    session.flags.platforms.clone_from(&args.running.platform);
-    let plan = planned(&mut session, &args.profile)?;
+    let plan = planned(&mut session, &args.profile, (&args.running, &args.caching))?;
     let session = &session;
     let profile = pick::profile(&plan, &args.profile)?;
     let images = pick::images(&plan, &args.bin, &args.package)?;
@@ -38,7 +37,7 @@ pub fn run(
     let subject = Subject { session, plan: &plan, profile, images: &images };
     reproducible::demand(&subject, &args.reproducible, true, shell)?;
     let mut request = request::request(&subject, args, (&files, scratch.clone()), shell)?;
-    let caching = Caching::decide(&subject, &args.caching)?;
+    let caching = cached::Caching::decide(&subject, &args.caching)?;
     caching.apply(&mut request, (&subject, shell));
     if args.dry_run {
         return dry_run(&request);
@@ -101,8 +100,14 @@ pub fn run(
     Ok(())
 }
 
-/// The plan, with the stage that the profile needs.
-fn planned(session: &mut Session, profile: &str) -> Result<Plan> {
+/// The plan of a build by an engine, with the stages that the command line needs.
+pub fn planned(
+    session: &mut Session,
+    profile: &str,
+    (running, caching): (&Running, &Caching),
+) -> Result<Plan> {
+    session.flags.platforms.clone_from(&running.platform);
+    session.flags.cache.clone_from(&caching.cache);
     let plan = session.plan()?;
     if plan.has(OptionalStage::Test) || !pick::profile(&plan, profile)?.runs_tests {
         return Ok(plan);

@@ -21,7 +21,7 @@ use super::Session;
 use crate::cli::{Build, Common};
 use crate::ui::Shell;
 use account::Account;
-pub(super) use buildx::{dry_run, style, totals};
+pub(super) use buildx::{dry_run, planned, style, totals};
 pub(super) use cached::NAMESPACE;
 use choice::{Choice, Chosen};
 pub(super) use oci::Bytes;

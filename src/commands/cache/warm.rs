@@ -19,8 +19,8 @@ use crate::commands::pick::profile;
 use crate::ui::Shell;
 
 pub fn run(args: &Warm, common: &Common, shell: Shell) -> Result<()> {
-    let session = Session::open(common)?;
-    let plan = session.plan()?;
+    let mut session = Session::open(common)?;
+    let plan = build::planned(&mut session, &args.profile, (&args.running, &args.caching))?;
     let profile = profile(&plan, &args.profile)?;
     let images: Vec<_> = plan.images.iter().collect();
     let subject = Subject { session: &session, plan: &plan, profile, images: &images };
