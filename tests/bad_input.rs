@@ -38,6 +38,32 @@ fn piece() -> impl Strategy<Value = String> {
     prop_oneof![words.prop_map(str::to_owned), "\\PC{0,12}"]
 }
 
+/// A package with one binary of this name.
+fn with_binary(name: &str) -> Tree {
+    let binary = format!("[[bin]]\nname = {}\npath = \"main.rs\"\n", serde_json::Value::from(name));
+    let manifest = format!("[package]\nname = \"one\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{binary}");
+    let lock = "version = 4\n\n[[package]]\nname = \"one\"\nversion = \"0.1.0\"\n";
+    Tree::of(&[("Cargo.toml", &manifest), ("Cargo.lock", lock), ("main.rs", "fn main() {}\n")])
+}
+
+#[test]
+fn names_of_binaries_that_rustc_refuses() {
+    let load = |name: &str| {
+        let tree = with_binary(name);
+        Workspace::load(&Query { manifest_path: Some(tree.path().join("Cargo.toml")), ..Query::default() })
+    };
+    for name in ["a\u{1b}[31mb", "a\nb", "a b", "a.b", "a\u{202e}b"] {
+        let failure = load(name).unwrap_err();
+        assert_eq!(failure.kind(), Kind::Workspace);
+        let text = failure.to_string();
+        let shown = format!("`{}`", name.escape_debug());
+        assert!(text.contains(&shown) && !text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    }
+    for name in ["_hidden", "7z", "größe", "My-Tool_"] {
+        assert_eq!(load(name).unwrap().members[0].binaries[0].name, name);
+    }
+}
+
 proptest! {
     // Each case asks cargo.
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]

@@ -167,9 +167,10 @@ fn describe_compile(page: &mut Page, compile: &Compile) -> fmt::Result {
 
 fn describe_image(page: &mut Page, image: &Image) -> fmt::Result {
     let stage = if image.stage == image.name { String::new() } else { format!(", stage {}", image.stage) };
+    let named = if image.repository == image.name { String::new() } else { format!(", named {}", image.repository) };
     writeln!(
         page.text,
-        "\n{BOLD}image {}{BOLD:#} on {} {DIM}({} {}{stage}){DIM:#}",
+        "\n{BOLD}image {}{BOLD:#} on {} {DIM}({} {}{stage}{named}){DIM:#}",
         image.name,
         name(&image.base),
         image.package,

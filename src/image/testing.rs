@@ -87,6 +87,7 @@ pub fn plan() -> model::Image {
     model::Image {
         name: "app".into(),
         stage: "app".into(),
+        repository: "app".into(),
         package: "app".into(),
         version: "1.0.0".into(),
         group: 0,

@@ -69,6 +69,7 @@ pub(super) fn decide(
     Ok(Image {
         name: candidate.selected.binary.name.clone(),
         stage: candidate.selected.stage.clone(),
+        repository: candidate.selected.repository.clone(),
         package: member.name.clone(),
         version: member.version.clone(),
         group,

@@ -66,12 +66,16 @@ pub(super) fn groups(
     Ok((groups, of))
 }
 
+/// What names of stages end with that a group has for itself: statically with musl, with glibc, and with shared libraries.
+pub(super) const SUFFIXES: [&str; 3] = ["", "-static", "-gnu"];
+
 /// Of the stages of a group that is not the first.
 fn suffix(linkage: Linkage) -> &'static str {
+    let [musl, static_gnu, dynamic_gnu] = SUFFIXES;
     match linkage {
-        Linkage::StaticMusl => "",
-        Linkage::StaticGnu => "-static",
-        Linkage::DynamicGnu => "-gnu",
+        Linkage::StaticMusl => musl,
+        Linkage::StaticGnu => static_gnu,
+        Linkage::DynamicGnu => dynamic_gnu,
     }
 }
 

@@ -13,6 +13,7 @@ mod images;
 mod linkage;
 mod machine;
 pub mod model;
+mod names;
 mod pins;
 mod profiles;
 mod secrets;

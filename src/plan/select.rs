@@ -5,32 +5,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::workspace::{Binary, Features, Member, Workspace};
 
 use super::model::Because;
-
-/// Names of stages that every Dockerfile of ours has: a binary of that name gets `-image` appended.
-const TAKEN: &[&str] = &[
-    "toolchain",
-    "packages",
-    "target",
-    "chef",
-    "planner",
-    "deps",
-    "builder",
-    "workbench",
-    "nextest",
-    "auditable",
-    "test-deps",
-    "test",
-    "test-results",
-    "test-failures",
-    "test-collect",
-    "watcher",
-    "dev-deps",
-    "dev",
-    "rootfs",
-    "scratch",
-    "default",
-    "context",
-];
+use super::names::{self, Names};
 
 /// A binary that gets an image.
 #[derive(Debug, Clone)]
@@ -41,6 +16,8 @@ pub struct Selected<'a> {
     pub binary: &'a Binary,
     /// The name of its stage.
     pub stage: String,
+    /// The name of its image, before the tag.
+    pub repository: String,
 }
 
 pub(super) fn binaries<'a>(
@@ -51,7 +28,7 @@ pub(super) fn binaries<'a>(
 ) -> Result<Vec<Selected<'a>>> {
     let wanted = &settings.workspace.binaries;
     let excluded = &settings.workspace.exclude;
-    let mut selected: Vec<Selected<'_>> = Vec::new();
+    let mut selected: Vec<(&Member, &Binary)> = Vec::new();
     let mut any = false;
     for member in &workspace.members {
         for binary in &member.binaries {
@@ -78,26 +55,30 @@ pub(super) fn binaries<'a>(
                 });
                 continue;
             }
-            if let Some(other) = selected.iter().find(|other| other.binary.name == binary.name) {
+            if let Some((other, _)) = selected.iter().find(|(_, other)| other.name == binary.name) {
                 return Err(Failure::new(
                     Kind::Workspace,
-                    format!("two packages have a binary `{}`: {} and {}", binary.name, other.member.name, member.name),
+                    format!("two packages have a binary `{}`: {} and {}", binary.name, other.name, member.name),
                 )
                 .help("cargo would overwrite one with the other; leave one out with `exclude = [\"PACKAGE\"]` in [workspace.metadata.dockerize]"));
             }
-            selected.push(Selected { member, binary, stage: stage(&binary.name) });
+            selected.push((member, binary));
         }
     }
     if selected.is_empty() {
         return Err(nothing(any));
     }
-    if let Some(unknown) = wanted.iter().find(|name| selected.iter().all(|one| one.binary.name != **name)) {
+    if let Some(unknown) = wanted.iter().find(|name| selected.iter().all(|(_, binary)| binary.name != **name)) {
         return Err(Failure::new(
             Kind::Workspace,
             format!("`binaries` in the metadata names `{unknown}`, which is not there"),
         ));
     }
-    Ok(selected)
+    let binaries: Vec<&str> = selected.iter().map(|(_, binary)| binary.name.as_str()).collect();
+    let named = selected.iter().zip(names::of(&binaries));
+    Ok(named
+        .map(|(&(member, binary), Names { stage, repository })| Selected { member, binary, stage, repository })
+        .collect())
 }
 
 fn nothing(any: bool) -> Failure {
@@ -126,32 +107,4 @@ fn missing_feature<'b>(member: &Member, binary: &'b Binary, features: &Features)
         let default = !features.no_default && member.default_features.contains(required);
         !(features.all || named || default)
     })
-}
-
-/// Docker's names of stages are lower case; bake's names of targets have no dots.
-fn stage(binary: &str) -> String {
-    let mut name: String = binary
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
-        .collect();
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        name.insert_str(0, "bin-");
-    }
-    if TAKEN.contains(&name.as_str()) {
-        name.push_str("-image");
-    }
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stages_are_what_docker_takes() {
-        assert_eq!(stage("Api"), "api");
-        assert_eq!(stage("test"), "test-image");
-        assert_eq!(stage("7z"), "bin-7z");
-    }
 }

@@ -52,7 +52,7 @@ struct Need {
 /// An image, as workflows name it.
 #[derive(Serialize)]
 struct Named {
-    tag: String,
+    repository: String,
     output: String,
 }
 
@@ -96,7 +96,7 @@ fn environment() -> Result<Environment<'static>> {
 
 fn values(plan: &Plan, ci: &Ci, workflow: &Workflow) -> Result<minijinja::Value> {
     let inside = if ci.folder == "." { String::new() } else { format!("{}/", ci.folder) };
-    let images: Vec<Named> = plan.images.iter().map(|image| named(&image.name)).collect();
+    let images: Vec<Named> = plan.images.iter().map(|image| named(&image.repository)).collect();
     let json = |value: serde_json::Value| minijinja::Value::from(Serde(&snake_case(value)));
     Ok(context! {
         ci => json(serde_json::to_value(ci).unwrap_or_default()),
@@ -125,12 +125,11 @@ fn actions() -> Result<BTreeMap<String, String>> {
     Ok(actions.into_iter().map(|(name, action)| (name.replace('-', "_"), line(action))).collect())
 }
 
-/// An output's name takes fewer letters than an image's.
-fn named(name: &str) -> Named {
-    let tag = filters::tag(name);
-    let output = tag.replace('.', "_");
-    let output = if output.starts_with(|c: char| c.is_ascii_digit()) { format!("_{output}") } else { output };
-    Named { tag, output }
+/// An output's name begins with no digit.
+fn named(repository: &str) -> Named {
+    let digit = repository.starts_with(|c: char| c.is_ascii_digit());
+    let output = if digit { format!("_{repository}") } else { repository.to_owned() };
+    Named { repository: repository.to_owned(), output }
 }
 
 fn needs(ci: &Ci, workflow: &Workflow) -> Vec<Need> {
@@ -179,7 +178,7 @@ mod tests {
 
     #[test]
     fn names_of_outputs() {
-        assert_eq!(named("My.App").output, "my_app");
+        assert_eq!(named("my-app").output, "my-app");
         assert_eq!(named("2fa").output, "_2fa");
     }
 }

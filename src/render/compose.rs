@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use serde::Serialize;
 
-use super::{GeneratedFile, filters, internal, values};
+use super::{GeneratedFile, internal, values};
 use crate::failure::Result;
 use crate::plan::Plan;
 use crate::plan::model::{ComposeFile, Database, Image, SecretKind, Service};
@@ -79,7 +79,7 @@ fn service(service: &Service, image: &Image, file: &ComposeFile) -> Value {
     }));
     let own = super::snake_case(serde_json::to_value(service).unwrap_or_default());
     context! {
-        tag => filters::tag(&image.name),
+        repository => image.repository.as_str(),
         variables => Serde(variables.into_values().collect::<Vec<_>>()),
         // What is not there has to be known to be so.
         init => Serde(own.get("init").cloned()),

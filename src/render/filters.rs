@@ -129,17 +129,6 @@ pub(super) fn compose_key(key: &str) -> String {
     if plain { key.to_owned() } else { format!("\"{}\"", escaped(key)) }
 }
 
-/// A name that an image can have.
-pub fn tag(name: &str) -> String {
-    let name: String = name
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
-        .collect();
-    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    if name.is_empty() { "image".to_owned() } else { name.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +172,6 @@ mod tests {
         assert_eq!(yaml_string("a\": b\n${{ github.token }}"), r#""a\": b\n${{ '${{' }} github.token }}""#);
         assert_eq!(["main", "On", "1.0", "- a", ""].map(yaml_string), ["main", "\"On\"", "\"1.0\"", "\"- a\"", "\"\""]);
         assert_eq!(url_path("a b/$(c)\""), "a%20b/%24%28c%29%22");
-        assert_eq!(tag("My App"), "my-app");
         assert_eq!(comment("a\nUSER root"), "a USER root");
         assert_eq!(copy("a/b", "/c"), "a/b /c");
         assert_eq!(copy("a b\nc", "/c"), r#"["a bc", "/c"]"#);

@@ -6,7 +6,6 @@ mod filters;
 mod peers;
 mod xtask;
 
-pub use filters::tag;
 pub use peers::{PEERS, Peer};
 pub use xtask::XtaskField;
 pub(crate) use xtask::{xtask_main, xtask_manifest, xtask_module};
@@ -264,7 +263,6 @@ fn template_plan(plan: &Plan) -> serde_json::Value {
     }
     json_of_tests(plan, &mut value["test"]);
     for (image, json) in plan.images.iter().zip(value["images"].as_array_mut().into_iter().flatten()) {
-        json["tag"] = filters::tag(&image.name).into();
         json["adds"] = serde_json::json!({
             "passwd": image.adds_passwd(),
             "home": image.adds_home(),

@@ -4,7 +4,7 @@ use minijinja::context;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::{environment, filters, internal};
+use super::{environment, internal};
 use crate::failure::Result;
 use crate::plan::Plan;
 
@@ -22,7 +22,7 @@ pub(crate) fn xtask_module(plan: &Plan, came: &str, up: &str) -> Result<String> 
     let images: Vec<_> = plan
         .images
         .iter()
-        .map(|image| context! { program => image.name.as_str(), target => image.stage.as_str(), name => filters::tag(&image.name) })
+        .map(|image| context! { program => image.name.as_str(), target => image.stage.as_str(), name => image.repository.as_str() })
         .collect();
     let profiles: Vec<_> = plan
         .profiles

@@ -33,7 +33,7 @@ pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};
 pub use toolchain::{ToolchainFile, read as toolchain_file};
 
-use crate::failure::Result;
+use crate::failure::{Failure, Kind, Result};
 use crate::pins::Lock;
 
 /// Which features are on, as cargo's own flags say it.
@@ -304,7 +304,7 @@ fn root_package<'a>(members: &'a [Member], root: &Utf8Path) -> Option<&'a Member
 
 fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
     let dir = package.manifest_path().parent().unwrap_or(Utf8Path::new("/")).to_owned();
-    let binaries = package
+    let binaries: Vec<Binary> = package
         .build_targets()
         .filter_map(|target| match target.id() {
             guppy::graph::BuildTargetId::Binary(name) => Some(Binary {
@@ -315,6 +315,7 @@ fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
             _ => None,
         })
         .collect();
+    binaries.iter().try_for_each(|binary| name_is_legal(package.name(), &binary.name))?;
     let library = package.build_target(&guppy::graph::BuildTargetId::Library);
     Ok(Member {
         doctests: library.is_some_and(|library| library.doctest_by_default()),
@@ -331,6 +332,20 @@ fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
         binaries,
         dir,
     })
+}
+
+/// cargo takes other names in a manifest, and rustc refuses them after minutes.
+fn name_is_legal(package: &str, binary: &str) -> Result<()> {
+    let is_legal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let Some(wrong) = binary.chars().find(|c| !is_legal(*c)) else { return Ok(()) };
+    // Marks that turn the order of a text around are no control characters to Rust.
+    let shown = binary.escape_debug();
+    Err(Failure::new(
+        Kind::Workspace,
+        format!("the package {package} has a binary `{shown}`, which no program can be called"),
+    )
+    .detail(format!("rustc refuses the character {wrong:?} in it"))
+    .help("use letters, digits, `_` and `-` in the `name` of its [[bin]], or for its file in `src/bin`"))
 }
 
 fn read(path: &Utf8Path) -> Result<String> {

@@ -7,8 +7,7 @@ use cargo_dockerize::engine::{self, Request, Target};
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::Image;
-use cargo_dockerize::workspace::Commit;
-use cargo_dockerize::{render, workspace};
+use cargo_dockerize::workspace::{self, Commit};
 
 use super::files::Files;
 use super::{Subject, reproducible, tests};
@@ -135,7 +134,7 @@ pub fn bare(
 
 /// The names of an image.
 pub fn tags(image: &Image, args: &Build) -> Vec<String> {
-    let name = render::tag(&image.name);
+    let name = &image.repository;
     let whole = |tag: &String| {
         if tag.contains(['/', ':']) { tag.clone() } else { format!("{}{name}:{tag}", args.prefix) }
     };

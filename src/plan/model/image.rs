@@ -13,10 +13,14 @@ use crate::image_paths::CA_BUNDLE;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Image {
-    /// The binary's name, and the image's unless a tag says otherwise.
+    /// The binary's name.
     pub name: String,
-    /// The final stage's name and the bake target's: the binary's in the characters that Docker takes.
+    /// The final stage's name, the bake target's and the service's in compose files: the binary's in the characters that they take,
+    /// and no other stage's.
     pub stage: String,
+    /// The image's name before the tag, unless the command line gives a whole name: the binary's in the form that registries take, and
+    /// no other image's.
+    pub repository: String,
     /// The package that it comes from.
     pub package: String,
     /// The package's version.
