@@ -5,7 +5,8 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use crate::failure::{Failure, Kind, Result};
 
-/// Docker's matching: the last line that matches a path or a folder above it decides.
+/// Docker's matching: the last line decides that matches a path or a folder above it. A line with `!` is only looked at where a
+/// line before it matched, so that `!vendor` keeps no file that `**/*.pem` leaves out, and `!vendor/**` does.
 #[derive(Debug, Clone)]
 pub struct Matcher(Vec<(GlobMatcher, bool)>);
 
@@ -42,11 +43,18 @@ impl Matcher {
 
     /// Whether a path, relative to the context, is left out.
     pub fn matches(&self, path: impl AsRef<Utf8Path>) -> bool {
+        let mut parts: Vec<&Utf8Path> = path.as_ref().ancestors().filter(|part| !part.as_str().is_empty()).collect();
+        parts.reverse();
+        // Which lines matched the folder above.
+        let mut above = vec![false; self.0.len()];
         let mut out = false;
-        for (glob, keep) in &self.0 {
-            let parts = path.as_ref().ancestors().filter(|part| !part.as_str().is_empty());
-            if out == *keep && parts.into_iter().any(|part| glob.is_match(part)) {
-                out = !keep;
+        for part in parts {
+            out = false;
+            for ((glob, keep), matched) in self.0.iter().zip(&mut above) {
+                *matched = *matched || (out == *keep && glob.is_match(part));
+                if *matched {
+                    out = !keep;
+                }
             }
         }
         out
@@ -67,6 +75,16 @@ mod tests {
         for kept in ["README.md", "a/target", "docs/x.md", "docs/kept.md", "src/secrets"] {
             assert!(!matcher.matches(kept), "{kept}");
         }
+    }
+
+    /// As Docker 28.5 sends them.
+    #[test]
+    fn a_kept_folder_keeps_what_lines_before_left_out_with_it() {
+        let matches = |text: &str, path: &str| Matcher::read(text).unwrap().matches(path);
+        assert!(matches("**/*.pem\n!vendor\n", "vendor/itoa/private.pem"));
+        assert!(!matches("**/*.pem\n!vendor/**\n", "vendor/itoa/private.pem"));
+        assert!(!matches("*\n!app\n", "app/src/main.rs"));
+        assert!(!matches("**/target\n**/.env\n!crates/target\n", "crates/target/.env"));
     }
 
     #[test]

@@ -8,3 +8,6 @@ pub const INIT: &str = "/usr/local/bin/catatonit";
 
 /// The time zones.
 pub const ZONEINFO: &str = "/usr/share/zoneinfo";
+
+/// The working folder of every program, and where the context is in the build stages.
+pub const WORKDIR: &str = "/app";

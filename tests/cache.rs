@@ -84,7 +84,7 @@ impl Fake {
 
     fn own_release(&self) -> String {
         let dockerfile = fs_err::read_to_string(self.tree.path().join("Dockerfile")).unwrap();
-        let id = dockerfile.split("id=").find(|rest| rest.contains("target=/app/target")).unwrap();
+        let id = dockerfile.split("id=").find(|rest| rest.contains(",target=/app,")).unwrap();
         let ours = id.split("$CARGO").next().unwrap();
         self.record(&format!("{ours}x86_64-unknown-linux-musl-release"))
     }

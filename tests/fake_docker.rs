@@ -215,14 +215,19 @@ fn tests_that_fail() {
 #[test]
 fn tests_that_fail_in_an_edited_dockerfile() {
     let fake = Fake::new();
+    let init = fake.command("failing-tests", &["init", "--stages", "test"]).output().unwrap();
+    assert_eq!(init.status.code(), Some(0));
     let dockerfile = fake.tree.path().join("Dockerfile");
     let text = fs_err::read_to_string(&dockerfile).unwrap();
-    fs_err::write(&dockerfile, text.replace("Images:", "Our images:")).unwrap();
+    fs_err::write(&dockerfile, text.replace("# One image:", "# Our image:")).unwrap();
     let Output { status, stderr, .. } =
         fake.command("failing-tests", &["build", "--profile", "test"]).output().unwrap();
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(6), "{said}");
-    assert!(said.contains("the step `[test 3/3] RUN dockerize-tests /app cargo-test no --workspace` failed"), "{said}");
+    assert!(
+        said.contains("the step `[test 1/1] RUN sh /dockerize/tests.sh /app cargo no --workspace` failed"),
+        "{said}"
+    );
     assert!(said.contains("test result: FAILED"), "{said}");
 }
 

@@ -289,7 +289,7 @@ fn an_engine_links_glibc_statically_and_keeps_the_flags_of_the_user() {
     let forced = "linkage = \"static-gnu\"";
     let text = dockerfile(forced, "[build]\nrustflags = [\"--cfg\", \"mine\"]\n");
     assert!(text.contains("# Linked statically, with glibc: app."), "{text}");
-    assert!(text.contains("CARGO_BUILD_TARGET=x86_64-unknown-linux-gnu \\\n    CARGO_BUILD_RUSTFLAGS=\"-C target-feature=+crt-static\""), "{text}");
+    assert!(text.contains("CARGO_BUILD_TARGET=${PROCESSOR/arm64/aarch64}-unknown-linux-gnu \\\n    CARGO_BUILD_RUSTFLAGS=\"-C target-feature=+crt-static\""), "{text}");
     assert!(!text.contains("/out/lib/"), "no library is copied");
     let text = dockerfile(forced, "[target.'cfg(target_os = \"linux\")']\nrustflags = [\"--cfg\", \"mine\"]\n");
     assert!(

@@ -133,8 +133,8 @@ fn dockerfile(plan: &plan::Plan) -> String {
 fn about_images(text: &str) -> String {
     let libraries = text.split_once("# The shared libraries").unwrap().1;
     let (libraries, rest) = libraries.split_once("\n\n").unwrap();
-    let images = rest.split_once("# What the images hold").unwrap().1;
-    format!("# The shared libraries{libraries}\n\n# What the images hold{images}")
+    let images = rest.split_once("# The files of the images").unwrap().1;
+    format!("# The shared libraries{libraries}\n\n# The files of the images{images}")
 }
 
 #[test]
@@ -391,4 +391,92 @@ fn workflows_with_secrets_and_a_cache_in_a_registry() {
             },
         ];
     });
+}
+
+/// The files of a build, by name.
+fn build_files(tree: &Tree) -> std::collections::BTreeMap<String, String> {
+    let (_, plan) = planned(tree, "", None);
+    render::build_files(&plan).unwrap().into_iter().map(|file| (file.path.into_string(), file.contents)).collect()
+}
+
+/// What changes in a repository from day to day changes no file that people commit.
+#[test]
+fn a_release_and_a_member_that_is_not_built_change_no_file() {
+    let tree = Tree::copy("example-workspace");
+    let before = build_files(&tree);
+    let edit = |path: &str, from: &str, to: &str| {
+        let path = tree.path().join(path);
+        let text = fs_err::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from} is not in {path}");
+        fs_err::write(&path, text.replacen(from, to, 1)).unwrap();
+    };
+    let version = |text: &str| text.lines().find(|line| line.starts_with("version")).unwrap().to_owned();
+    let manifest = fs_err::read_to_string(tree.path().join("Cargo.toml")).unwrap();
+    let old = version(&manifest);
+    edit("Cargo.toml", &old, "version = \"7.8.9\"");
+    fs_err::create_dir_all(tree.path().join("crates/unused/src")).unwrap();
+    let unused = "[package]\nname = \"unused\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    fs_err::write(tree.path().join("crates/unused/Cargo.toml"), unused).unwrap();
+    fs_err::write(tree.path().join("crates/unused/src/lib.rs"), "").unwrap();
+    // The lock file follows, and takes no other package.
+    let mut cargo = std::process::Command::new("cargo");
+    assert!(
+        cargo.args(["metadata", "--format-version", "1"]).current_dir(tree.path()).output().unwrap().status.success()
+    );
+    for (name, text) in build_files(&tree) {
+        assert_eq!(text, before[&name], "{name}");
+    }
+}
+
+/// Budgets of the design: what reviewers read.
+#[test]
+fn the_files_are_short() {
+    let lines = |tree: &Tree, name: &str| build_files(tree).get(name).map_or(0, |text| text.lines().count());
+    let example = Tree::copy("example-workspace");
+    let single = Tree::copy("tests/corpus/caching");
+    // `emit` adds three lines.
+    let prod = lines(&example, "Dockerfile") + 3;
+    assert!(lines(&single, "Dockerfile") + 3 <= 90 && prod <= 140, "{prod}");
+    let manifest = fs_err::read_to_string(example.path().join("Cargo.toml")).unwrap();
+    let stages = format!("{manifest}\n[workspace.metadata.dockerize]\nstages = [\"test\", \"dev\"]\n");
+    fs_err::write(example.path().join("Cargo.toml"), stages).unwrap();
+    let all = lines(&example, "Dockerfile") + 3;
+    assert!(all <= prod + 40, "{prod} and {all}");
+    for (name, text) in build_files(&example) {
+        assert!(!text.contains("awk"), "{name}");
+    }
+}
+
+/// A variable that one group needs must not make another group's units others, nor reach its compiler.
+#[test]
+fn the_environment_of_a_group_is_its_own() {
+    let tree = Tree::copy("tests/corpus/native");
+    let manifest = tree.path().join("Cargo.toml");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    let key = "native = [{ crate = \"openssl-sys\", musl = \"system\", env = { CXXFLAGS = \"-DGROUP\" } }]";
+    fs_err::write(&manifest, format!("{text}{key}\n")).unwrap();
+    let text = dockerfile(&planned(&tree, "", None).1);
+    let stage = |name: &str| text.split("\nFROM ").find(|stage| stage.lines().next().unwrap().ends_with(name)).unwrap();
+    assert!(stage("AS chef-gnu").contains("CXXFLAGS=-DGROUP"), "{text}");
+    assert_eq!(text.matches("CXXFLAGS").count(), 1, "{text}");
+}
+
+/// An embedded folder is compiled in whole: `include_dir!`, rust-embed.
+#[test]
+fn an_embedded_folder_keeps_files_with_names_of_secrets() {
+    let main = "static DIR: Dir = include_dir!(\"$CARGO_MANIFEST_DIR/scaffold\");\nstatic ALL: Dir = include_dir!(\"$CARGO_MANIFEST_DIR\");\n#[derive(RustEmbed)]\n#[folder = \"web\"]\nstruct Web;\nfn main() {}\n";
+    let tree = Tree::of(&[
+        ("Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n"),
+        ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\n"),
+        ("src/main.rs", main),
+        ("scaffold/.env", "A=1"),
+        ("scaffold/server.pem", ""),
+        ("web/index.html", ""),
+        ("other/.env", "A=1"),
+    ]);
+    let ignored = &build_files(&tree)[".dockerignore"];
+    assert!(
+        ignored.contains("\n!scaffold/**\n") && !ignored.contains("!web") && !ignored.contains("!other"),
+        "{ignored}"
+    );
 }

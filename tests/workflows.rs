@@ -97,3 +97,19 @@ fn collect(value: &serde_json::Value, scripts: &mut Vec<String>) {
         _ => {}
     }
 }
+
+/// The scripts in `.dockerize/`, as shellcheck sees them. Debian has it; the lab installs it.
+#[test]
+fn scripts_are_as_shellcheck_wants_them() {
+    if Command::new("shellcheck").arg("--version").output().is_err() {
+        assert!(std::env::var("DOCKERIZE_E2E").map_or(true, |engine| engine != "lab"), "the lab has no shellcheck");
+        println!("not judged: shellcheck is not installed");
+        return;
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/helpers");
+    let scripts = ["target.sh", "libraries.sh", "tests.sh"].map(|name| format!("{folder}/{name}"));
+    judge(Command::new("shellcheck").args(["--shell", "sh"]).args(&scripts));
+    for script in scripts {
+        assert!(!fs_err::read_to_string(&script).unwrap().contains("awk"), "{script}");
+    }
+}

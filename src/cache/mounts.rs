@@ -6,6 +6,9 @@ use crate::engine::usage::Record;
 use crate::plan::Plan;
 use crate::plan::model::{CacheMount, Group};
 
+/// cargo's downloads, whichever of them this workspace has.
+const DOWNLOADS: [&str; 2] = ["cargo-registry", "cargo-git"];
+
 /// What stands in a plan's ids for what a build fills in.
 const FILLED: &str = "$CARGO_BUILD_TARGET-$CARGO_PROFILE";
 
@@ -109,7 +112,7 @@ pub fn account(plan: &Plan, records: &[Record], namespace: Option<&str>) -> Acco
             idle: record.idle.map(|time| time.as_secs()),
             in_use: record.in_use,
         };
-        if plan.caches.iter().any(|cache| cache.id == id) {
+        if DOWNLOADS.contains(&id) {
             kept.downloads.push(mount(None));
         } else if let Some(serves) = serves(plan, id) {
             kept.own.push(mount(Some(serves)));

@@ -24,6 +24,8 @@ pub fn run(args: &ci::Ci, common: &Common, shell: Shell) -> Result<()> {
     let mut changes = emit::compare(&root, &render::render(&plan)?)?;
     // The other files are `generate`'s, which may have something to say of them.
     changes.retain(|change| ci.workflows.iter().any(|workflow| change.path == workflow.file));
+    // The workflows need a stage for the tests.
+    changes.extend(emit::with_build_files(emit::compare(&root, &render::build_files(&plan)?)?));
     changes.push(session.manifest(old));
     let include = ci.workflows.iter().find(|one| one.forge == Forge::Gitlab).map(|one| include(&root, one, ci));
     if let Some(Include::Absent(change)) = &include {

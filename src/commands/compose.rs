@@ -21,11 +21,11 @@ pub fn run(args: &Compose, common: &Common, shell: Shell) -> Result<()> {
     let old = session.workspace.manifest.clone();
     let mut files = wanted(args, &session)?;
     let mut plan = session.note(&[("compose", noted(&files))])?;
-    let mut changes = emit::compare(&root, &render::compose_files(&plan)?)?;
+    let mut changes = files_of(&session, &plan)?;
     // A file of the user's own stays; ours goes beside it, and the table remembers where.
     if !args.force && step_aside(&root, &changes, &mut files) {
         plan = session.note(&[("compose", noted(&files))])?;
-        changes = emit::compare(&root, &render::compose_files(&plan)?)?;
+        changes = files_of(&session, &plan)?;
     }
     changes.push(session.manifest(old));
     if args.check || common.locked {
@@ -36,6 +36,14 @@ pub fn run(args: &Compose, common: &Common, shell: Shell) -> Result<()> {
     describe(&plan, shell);
     shell.status("Next", next(&plan, &root));
     Ok(())
+}
+
+/// The compose files, and the files of the build where they are set up: services under work need a stage.
+fn files_of(session: &Session, plan: &Plan) -> Result<Vec<Change>> {
+    let root = &session.workspace.root;
+    let mut changes = emit::compare(root, &render::compose_files(plan)?)?;
+    changes.extend(emit::with_build_files(emit::compare(root, &render::build_files(plan)?)?));
+    Ok(changes)
 }
 
 /// The profiles with their files: what the table has, and what is asked for; else the usual two.

@@ -69,7 +69,7 @@ fn keys(args: &Init, session: &Session) -> Result<Vec<(&'static str, toml_edit::
             StageArg::Test => "test",
             StageArg::Dev => "dev",
         });
-        keys.push(("stages", toml_edit::Array::from_iter(names).into()));
+        keys.push(("stages", names.collect::<toml_edit::Array>().into()));
     }
     Ok(keys)
 }

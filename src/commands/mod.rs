@@ -121,6 +121,17 @@ impl Session {
         }
     }
 
+    /// Whether the files of a build would be others without the flags of the command line.
+    pub fn flags_change_files(&self, changes: &[Change]) -> Result<bool> {
+        if self.flags.features.is_some() {
+            return Ok(true);
+        }
+        let flags = Flags { host: self.flags.host.clone(), ..Flags::default() };
+        let plan = cargo_dockerize::plan::plan(&self.workspace, &self.settings, &flags)?;
+        let without = cargo_dockerize::emit::compare(&self.workspace.root, &render::build_files(&plan)?)?;
+        Ok(without.iter().map(|change| &change.new).ne(changes.iter().map(|change| &change.new)))
+    }
+
     /// Decides.
     pub fn plan(&self) -> Result<Plan> {
         cargo_dockerize::plan::plan(&self.workspace, &self.settings, &self.flags)

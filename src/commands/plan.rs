@@ -208,7 +208,7 @@ fn describe_image(page: &mut Page, image: &Image) -> fmt::Result {
         page.row(if i == 0 { "reads" } else { "" }, &asset.to, Some(&asset.because))?;
     }
     for (i, folder) in image.rootfs.writable.iter().enumerate() {
-        page.row(if i == 0 { "writes" } else { "" }, &folder.path, Some(&folder.because))?;
+        page.row(if i == 0 { "volumes" } else { "" }, &folder.path, Some(&folder.because))?;
     }
     if !image.expose.is_empty() {
         let ports: Vec<String> = image.expose.iter().map(u16::to_string).collect();

@@ -90,6 +90,14 @@ pub fn compare(root: &Utf8Path, files: &[GeneratedFile]) -> Result<Vec<Change>> 
     files.iter().map(|file| compare_one(root, file)).collect()
 }
 
+/// Of the files of a build those that another command may write with its own: all that are out of date or missing, where the
+/// workspace is set up and its files are as they were generated.
+pub fn with_build_files(changes: Vec<Change>) -> Vec<Change> {
+    let ours = |change: &Change| matches!(change.state, State::Current | State::Stale | State::Absent);
+    let set_up = changes.iter().all(ours) && changes.iter().any(|change| change.state != State::Absent);
+    if set_up { changes } else { Vec::new() }
+}
+
 fn compare_one(root: &Utf8Path, file: &GeneratedFile) -> Result<Change> {
     let path = root.join(&file.path);
     let fresh = header::add(&file.path, &file.contents);

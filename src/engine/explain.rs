@@ -101,7 +101,7 @@ pub(super) fn short(name: &str) -> String {
     // `[builder 2/3] RUN …`
     let command = name.split_once("] ").map_or(name, |(_, command)| command);
     let stage = &name[..name.len() - command.len()];
-    let last = [" cargo ", " sh /dockerize/tests.sh "].iter().filter_map(|word| command.rfind(word)).max();
+    let last = [" sh /dockerize/tests.sh ", " cargo "].iter().find_map(|word| command.rfind(word));
     let name = match (command.starts_with("RUN"), last) {
         (true, Some(at)) => format!("{stage}RUN{}", &command[at..]),
         _ => name.to_owned(),

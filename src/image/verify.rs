@@ -89,7 +89,8 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
         checks.push(check("zoneinfo", there, "time zones", format!("{folder} is missing")));
     }
     let folders = plan.rootfs.writable.iter().map(|folder| folder.path.as_str());
-    for folder in std::iter::once(plan.workdir.as_str()).chain(folders).filter(|folder| *folder != "/") {
+    let others = folders.filter(|folder| *folder != plan.workdir);
+    for folder in std::iter::once(plan.workdir.as_str()).filter(|folder| *folder != "/").chain(others) {
         let file = image.resolve(folder).and_then(|path| image.files.get(&path));
         let owned = file.is_some_and(|file| file.kind == FileKind::Folder && file.uid == u64::from(plan.user));
         let wrong = format!("{folder} is missing, or not owned by {}", plan.user);

@@ -55,6 +55,10 @@ pub fn layers(source: &Source<'_>) -> Result<Vec<(String, Tree)>> {
                 }
             }
             "assets" => {
+                for folder in source.image.owned_above_assets() {
+                    let user = source.image.user;
+                    layer.put(folder, Entry::new(0o755, Content::Folder).owned_by(user, user))?;
+                }
                 for asset in &source.image.assets {
                     add_asset(source, asset, &mut layer)?;
                 }

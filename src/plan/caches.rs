@@ -1,7 +1,7 @@
 //! The cache mounts: what outlives a layer on an engine.
 
-use super::model::{CacheMount, Context, Group, Toolchain};
 use super::Flags;
+use super::model::{CacheMount, Context, Group, Toolchain};
 use crate::cache::Cache;
 use crate::config::Settings;
 use crate::digest::Digester;
@@ -39,13 +39,12 @@ pub(super) fn target(
     group: &Group,
     for_what: &str,
 ) -> CacheMount {
-    let packages = group.packages_compiled();
     let mut digest = Digester::default();
     if !for_what.is_empty() {
         digest.say([for_what]);
     }
     // Only what is compiled: a member that is added must not empty the cache of the others.
-    for member in workspace.members.iter().filter(|member| packages.contains(&member.name.as_str())) {
+    for member in workspace.members.iter().filter(|member| group.members.contains(&member.name)) {
         digest.say([&*member.name, member.repository.as_deref().unwrap_or_default()]);
     }
     digest.say([&*toolchain.image, toolchain.install.as_deref().unwrap_or_default()]);

@@ -18,7 +18,8 @@ pub(super) fn decide(workspace: &Workspace, git: &Git) -> Context {
         .iter()
         .flat_map(|member| &member.sources.inputs)
         .filter(|input| input.how != "rerun-if-changed" && input.path.exists())
-        .filter_map(|input| input.path.parent());
+        // A folder that is compiled in is needed itself, a file with its folder.
+        .filter_map(|input| if input.path.is_dir() { Some(&*input.path) } else { input.path.parent() });
     let repository = workspace.repository.as_deref().filter(|_| git.folder.is_some());
     for needed in workspace.read_by_cargo().chain(included).chain(repository) {
         folder = common(&folder, needed);

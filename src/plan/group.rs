@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Because, CacheMount, Group, Linkage, Musl, Package};
 use super::linkage::Compiling;
+use super::model::{Because, CacheMount, Group, Linkage, Musl, Package};
 use super::{Candidate, target};
 use crate::config::Settings;
 use crate::detect::{self, Native};
@@ -36,16 +36,7 @@ pub(super) fn decide(
             want(&mut packages, name, true, &native.because);
         }
     }
-    let mut env = settings.workspace.build_env.clone();
-    let mut env_because = Vec::new();
-    for native in natives() {
-        if !native.needs.env.is_empty() && !env_because.contains(&native.because) {
-            env_because.push(native.because.clone());
-        }
-        for (name, value) in &native.needs.env {
-            env.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-    }
+    let (env, env_because) = environment(settings, natives());
     let wanted = platforms::wanted(cross)?;
     // The first one stands for all of them.
     let first = wanted.first().map(|platform| platform.triple(linkage)).unwrap_or_default();
@@ -92,10 +83,9 @@ pub(super) fn decide(
 
     let mut compiled: Vec<&Member> = members.iter().map(|(candidate, _)| candidate.selected.member).collect();
     compiled.dedup_by(|a, b| a.name == b.name);
-    let (crates, own_crates) = match members {
-        [(only, _)] => count(&only.graph),
-        _ => count(&workspace.graph_of(&compiled, features, first)?),
-    };
+    let together = if members.len() > 1 { Some(workspace.graph_of(&compiled, features, first)?) } else { None };
+    let graph = together.as_ref().or(members.first().map(|(only, _)| &only.graph));
+    let (crates, own_crates) = graph.map(count).unwrap_or_default();
     let mut because: Vec<Because> = members.iter().flat_map(|(_, because)| because.clone()).collect();
     because.sort();
     because.dedup();
@@ -109,12 +99,40 @@ pub(super) fn decide(
         env_because,
         cargo_args: cargo_args(&compiled, features),
         binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
+        members: graph.map(|graph| own(workspace, graph)).unwrap_or_default(),
         crates,
         own_crates,
         target_cache: CacheMount::default(),
         compile: Vec::new(),
         better: Vec::new(),
     })
+}
+
+/// The environment of a group besides that of its targets, and why it has one. What the metadata says comes first.
+fn environment<'n>(
+    settings: &Settings,
+    natives: impl Iterator<Item = &'n Native>,
+) -> (BTreeMap<String, String>, Vec<Because>) {
+    let mut env = settings.workspace.build_env.clone();
+    let mut because = Vec::new();
+    for native in natives {
+        if !native.needs.env.is_empty() && !because.contains(&native.because) {
+            because.push(native.because.clone());
+        }
+        for (name, value) in &native.needs.env {
+            env.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    (env, because)
+}
+
+/// The members of the workspace in a graph, sorted.
+fn own(workspace: &Workspace, graph: &BinaryGraph) -> Vec<String> {
+    let local = graph.packages().filter(|package| package.local).map(|package| package.name.clone());
+    let mut own: Vec<String> = local.filter(|name| workspace.member(name).is_some()).collect();
+    own.sort();
+    own.dedup();
+    own
 }
 
 /// Packages by name, and by whether they are the target's.
@@ -150,7 +168,7 @@ pub(super) fn costs(candidate: &Candidate<'_>) -> Vec<Because> {
     let mut costs = Vec::new();
     if let (Some(threads), None) = (&findings.threads, &findings.allocator) {
         let text = format!(
-            "{name}: {}, where musl's allocator is slow: give it a `#[global_allocator]`, or say `linkage = \"dynamic-gnu\"`",
+            "{name}: {}, and musl's allocator is slow: set a `#[global_allocator]`, or `linkage = \"dynamic-gnu\"`",
             threads.text
         );
         costs.push(Because { text, rule: "musl-allocator".to_owned(), ..threads.clone() });

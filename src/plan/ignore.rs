@@ -55,25 +55,45 @@ pub(super) fn decide(
         }
         rules.extend(section.keep.iter().map(|pattern| rule(format!("!{pattern}"), &section.title)));
     }
+    let root = normal(&workspace.root.join(&context.path));
     if workspace.pins.is_some() {
         // Its digests are in the files that a build reads; a database's would only make the sources other ones.
         rules.push(rule(context.inside(FILE), "What images are pinned to"));
     }
     let left_out = Matcher::new(rules.iter().map(|rule| rule.pattern.as_str()))?;
+    // Of a folder that is sent anyway, a line for its files is needed.
+    let keep = |path: &Utf8Path| {
+        let files = !left_out.matches(path) && root.join(path).is_dir();
+        format!("!{path}{}", if files { "/**" } else { "" })
+    };
     let mut kept: Vec<IgnoreRule> = Vec::new();
-    let root = normal(&workspace.root.join(&context.path));
     // cargo holds vendored packages against their checksums: whatever they are called, their files are all there.
     for vendored in &workspace.cargo_config.vendored {
-        let pattern = format!("!{}", relative(&root, vendored));
+        let pattern = keep(&relative(&root, vendored));
         let section = "Vendored packages, with every file that their checksums name";
         let because = Because::new("cargo-config", format!("{} names the folder", workspace.cargo_config.file));
         kept.push(IgnoreRule { pattern, section: section.to_owned(), because: Some(because) });
     }
-    let dropped = inputs(workspace, settings, context, &root).into_iter().filter(|(path, _)| left_out.matches(path));
+    for member in &workspace.members {
+        let path = relative(&root, &member.dir);
+        if left_out.matches(&path) {
+            let because = Because::new("member", format!("{} is a member of the workspace", member.name));
+            let section = "Packages in folders of these names".to_owned();
+            kept.push(IgnoreRule { pattern: keep(&path), section, because: Some(because) });
+        }
+    }
+    // A folder is compiled in whole, whatever its files are called.
+    let drops = |path: &str| {
+        let inside = walkdir::WalkDir::new(root.join(path)).into_iter().flatten();
+        let mut paths = inside.filter_map(|entry| Some(relative(&root, Utf8Path::from_path(entry.path())?)));
+        left_out.matches(path) || paths.any(|path| left_out.matches(&path))
+    };
+    let dropped = inputs(workspace, settings, context, &root).into_iter().filter(|(path, _)| drops(path));
     for (path, because) in dropped.chain(fixtures(workspace, &root, &left_out)) {
-        if !kept.iter().any(|rule| rule.pattern == format!("!{path}")) {
+        let pattern = keep(Utf8Path::new(&path));
+        if !kept.iter().any(|rule| rule.pattern == pattern) {
             let section = "What the build reads all the same".to_owned();
-            kept.push(IgnoreRule { pattern: format!("!{path}"), section, because: Some(because) });
+            kept.push(IgnoreRule { pattern, section, because: Some(because) });
         }
     }
     rules.extend(kept);
@@ -217,9 +237,16 @@ mod tests {
         ] {
             assert!(matcher.matches(out), "{out}");
         }
-        for kept in
-            [".env.example", "README.md", "docs/a.md", "src/main.rs", "src/target/mod.rs", "a/src/b/target/x.rs", "a/README.md", "Cargo.lock"]
-        {
+        for kept in [
+            ".env.example",
+            "README.md",
+            "docs/a.md",
+            "src/main.rs",
+            "src/target/mod.rs",
+            "a/src/b/target/x.rs",
+            "a/README.md",
+            "Cargo.lock",
+        ] {
             assert!(!matcher.matches(kept), "{kept}");
         }
     }

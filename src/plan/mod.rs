@@ -34,12 +34,10 @@ use crate::config::Settings;
 use crate::detect::{self, Findings};
 use crate::failure::Result;
 use crate::host::Host;
-use crate::workspace::{BinaryGraph, Features, Workspace};
+use crate::image_paths::WORKDIR;
 use crate::platforms;
+use crate::workspace::{BinaryGraph, Features, Workspace};
 use model::{Because, OptionalStage, SCHEMA, Summary};
-
-/// Where the context lies in the build stages, and the program's working folder where it has files to find.
-pub(crate) const WORKDIR: &str = "/app";
 
 /// The user and group of every image: distroless's `nonroot`.
 pub(crate) const USER: u32 = 65532;
@@ -139,7 +137,6 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let compiling = linkage::Compiling { features: &features, cross: &cross, machine: machine.as_ref() };
     let (mut groups, of_group) = linkage::groups(workspace, settings, &candidates, &compiling)?;
     for group in &mut groups {
-        group.env.extend(indices.clone());
         group.target_cache = caches::target(workspace, &toolchain, &context, group, "");
     }
     let ground = bases::Ground::decide(settings, &toolchain.image, machine.as_ref())?;
@@ -195,6 +192,8 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         ci: ci::decide(workspace, settings, &secrets)?,
         pins: Vec::new(),
         secrets,
+        registry_env: indices,
+        unset_for_downloads: workspace.cargo_config.wrappers.keys().cloned().collect(),
         compose,
         workbench,
         test,

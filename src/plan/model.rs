@@ -112,8 +112,14 @@ pub struct Plan {
     pub cache_write: Vec<String>,
     /// The cache mounts of every step that runs cargo.
     pub caches: Vec<CacheMount>,
-    /// What those steps must be able to show to fetch packages.
+    /// What the step that downloads packages must be able to show.
     pub secrets: Vec<Secret>,
+    /// Variables that are empty where packages are downloaded: a wrapper of rustc is not installed there.
+    #[serde(default)]
+    pub unset_for_downloads: Vec<String>,
+    /// What cargo must know of private registries besides the workspace's own configuration.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub registry_env: BTreeMap<String, String>,
     /// Where the stages `test` and `dev` compile.
     pub workbench: Workbench,
     /// The stage that runs the tests.
@@ -289,6 +295,8 @@ pub struct Group {
     pub cargo_args: Vec<String>,
     /// The binaries' names.
     pub binaries: Vec<String>,
+    /// The workspace's own packages among those that are compiled.
+    pub members: Vec<String>,
     /// Packages that are compiled for it, for the progress (`compiling 123/351`).
     pub crates: usize,
     /// How many of them are the workspace's own, compiled with the sources.
@@ -330,12 +338,6 @@ impl Group {
     /// The Dockerfile's argument that names the binaries to link: all of them, unless it is given.
     pub fn bins_arg(&self) -> String {
         format!("BINS{}", self.suffix.to_uppercase().replace('-', "_"))
-    }
-
-    /// The packages of its binaries.
-    pub fn packages_compiled(&self) -> Vec<&str> {
-        let named = self.cargo_args.windows(2).filter(|words| words[0] == "--package");
-        named.map(|words| words[1].as_str()).collect()
     }
 }
 

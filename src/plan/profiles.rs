@@ -63,7 +63,7 @@ fn profile(workspace: &Workspace, settings: &Settings, name: &str) -> Result<Pro
             // Upper case and underscores are how cargo spells a profile in its environment.
             let variable = format!("CARGO_PROFILE_{}_STRIP", cargo.to_uppercase().replace('-', "_"));
             env.insert(variable, "symbols".to_owned());
-            format!("[profile.{cargo}] leaves symbols in; set strip there to keep them")
+            format!("symbols are stripped: [profile.{cargo}] does not set `strip`, and `strip = false` keeps them")
         };
         let file = known.line.map(|line| format!("Cargo.toml:{line}"));
         because.push(Because { text, krate: None, rule: "strip".to_owned(), file });

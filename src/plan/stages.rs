@@ -56,7 +56,7 @@ pub(super) fn test(
     let (mut runner, mut because) = match (settings.workspace.test_runner, found) {
         (Some(runner), _) => (runner, Because::new("metadata", "`test-runner` in the metadata says so")),
         (None, Some(because)) => (TestRunner::Nextest, because),
-        (None, None) => (TestRunner::Cargo, Because::new("default", "nothing of the repository's calls cargo nextest")),
+        (None, None) => (TestRunner::Cargo, Because::new("default", "no use of cargo-nextest found")),
     };
     let tool = if runner == TestRunner::Nextest { tool("cargo-nextest", &toolchain.channel)? } else { None };
     if runner == TestRunner::Nextest && tool.is_none() {
@@ -69,9 +69,9 @@ pub(super) fn test(
     let mut cargo_args = vec!["--workspace".to_owned()];
     cargo_args.extend(features.flags());
     let target = caches::target(workspace, toolchain, context, group, "tests");
-    // What tells a target folder from another one tells results apart as well, but for the profile, which nobody reads them by.
+    // Results are read by the name of their run, whichever target and profile they are of.
     let results = CacheMount {
-        id: target.id.replace("-$CARGO_PROFILE", "-results"),
+        id: target.id.replace("-$CARGO_BUILD_TARGET-$CARGO_PROFILE", "-results"),
         target: "/var/cache/dockerize-tests".to_owned(),
         sharing: "locked".to_owned(),
         because: "a step that fails leaves no layer, and its results are wanted all the more".to_owned(),

@@ -25,11 +25,7 @@ pub(crate) fn is_musl(package: &str) -> bool {
 
 /// What compiles C for musl, by the variables that build scripts read.
 pub(super) fn compiler(native: bool) -> &'static [(&'static str, &'static str)] {
-    if native {
-        &[("CC", "musl-gcc")]
-    } else {
-        &[("AR", "{gnu}-ar"), ("CC", "{musl}-gcc"), ("RANLIB", "{gnu}-ranlib")]
-    }
+    if native { &[("CC", "musl-gcc")] } else { &[("AR", "{gnu}-ar"), ("CC", "{musl}-gcc"), ("RANLIB", "{gnu}-ranlib")] }
 }
 
 /// What a build group asks of each of its targets.

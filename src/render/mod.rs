@@ -36,6 +36,7 @@ pub struct GeneratedFile {
 /// Every template, by its name under `templates/`.
 const TEMPLATES: &[(&str, &str)] = &[
     ("dockerfile/Dockerfile.j2", include_str!("../../templates/dockerfile/Dockerfile.j2")),
+    ("dockerfile/failures.Dockerfile.j2", include_str!("../../templates/dockerfile/failures.Dockerfile.j2")),
     ("helpers/dev.sh", include_str!("../../templates/helpers/dev.sh")),
     ("helpers/gitattributes", include_str!("../../templates/helpers/gitattributes")),
     ("helpers/libraries.sh", include_str!("../../templates/helpers/libraries.sh")),
@@ -108,6 +109,16 @@ pub fn build_files(plan: &Plan) -> Result<Vec<GeneratedFile>> {
     Ok(files)
 }
 
+/// A Dockerfile with one stage, which has the results of a run of tests that failed. The run's name is its argument `TEST_RUN`.
+///
+/// # Errors
+/// As [`render`].
+pub fn failures(plan: &Plan) -> Result<String> {
+    let environment = environment()?;
+    let template = environment.get_template("dockerfile/failures.Dockerfile.j2").map_err(internal)?;
+    template.render(values(plan)).map_err(internal)
+}
+
 /// The scripts that steps run, and whether this plan has such a step.
 fn helpers(plan: &Plan) -> [(&'static str, bool); 6] {
     let tests = plan.has(OptionalStage::Test);
@@ -152,19 +163,25 @@ fn values(plan: &Plan) -> minijinja::Value {
         }
     }
     let mut env: BTreeMap<&str, &str> = BTreeMap::new();
+    env.extend(plan.registry_env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     for profile in &plan.profiles {
         env.extend(profile.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     }
     let template = template_plan(plan);
     let sets = rootfs_sets(plan);
-    let rootfs_of: BTreeMap<&str, &str> =
-        sets.iter().flat_map(|set| set.iter().map(|image| (image.stage.as_str(), set[0].stage.as_str()))).collect();
+    let rootfs_of: BTreeMap<&str, String> =
+        sets.iter().flat_map(|set| set.iter().map(|image| (image.stage.as_str(), rootfs_folder(set[0])))).collect();
     let rootfs_sets: Vec<serde_json::Value> = sets
         .iter()
         .map(|set| {
             let at = plan.images.iter().position(|image| std::ptr::eq(image, set[0])).unwrap_or_default();
             let stages: Vec<&str> = set.iter().map(|image| image.stage.as_str()).collect();
-            serde_json::json!({ "image": template["images"][at], "stages": stages })
+            serde_json::json!({
+                "folder": rootfs_folder(set[0]),
+                "image": template["images"][at],
+                "stages": stages,
+                "because": set[0].rootfs.because(),
+            })
         })
         .collect();
     context! {
@@ -178,6 +195,9 @@ fn values(plan: &Plan) -> minijinja::Value {
         env => Serde(env),
         rootfs_packages => Serde(rootfs_packages(plan)),
         wants_init => plan.images.iter().any(|image| image.rootfs.init.is_some()),
+        owned_assets => owned_assets(plan),
+        helpers_in_context => plan.context.inside(&plan.files.helpers),
+        dev_folders => dev_folders(plan),
         caches => plan.caches.iter().map(cache_mount).collect::<Vec<_>>().join(CONTINUED),
         secret_mounts => secret_mounts(plan),
         fetch_targets => fetch_targets(plan),
@@ -207,6 +227,33 @@ fn rootfs_sets(plan: &Plan) -> Vec<Vec<&Image>> {
         }
     }
     sets
+}
+
+/// The folder of an image's first layer. Images that add nothing share one, of which the others are copies.
+fn rootfs_folder(image: &Image) -> String {
+    if image.is_plain() { "/plain".to_owned() } else { format!("/rootfs/{}", image.stage) }
+}
+
+/// The user's folders among the assets.
+fn owned_assets(plan: &Plan) -> Vec<String> {
+    let of = |image: &Image| {
+        let folders = image.owned_above_assets().into_iter().map(|folder| format!("/assets/{}{folder}", image.stage));
+        folders.collect::<Vec<_>>()
+    };
+    plan.images.iter().flat_map(of).collect()
+}
+
+/// The folders of the programs under work, and those that hold their links.
+fn dev_folders(plan: &Plan) -> Vec<String> {
+    let mut folders: Vec<String> = Vec::new();
+    for program in &plan.dev.programs {
+        let parents = program.links.iter().filter_map(|link| link.path.rsplit_once('/')).map(|(folder, _)| folder);
+        let own = std::iter::once(program.workdir.as_str()).chain(program.folders.iter().map(String::as_str));
+        folders.extend(own.chain(parents).filter(|folder| !folder.is_empty()).map(str::to_owned));
+    }
+    folders.sort();
+    folders.dedup();
+    folders
 }
 
 /// The targets whose packages are downloaded: those of the images, and the builder's own, for build scripts and macros.
@@ -250,8 +297,12 @@ fn template_plan(plan: &Plan) -> serde_json::Value {
         json["all_args"] = group.args_of(group.binaries.iter().map(String::as_str)).into();
         json["bins_arg"] = group.bins_arg().into();
         json["system"] = system(group).into();
-        let env = group.targets.iter().flat_map(|target| &target.env);
-        json["target_env"] = env.map(|(name, value)| (name.clone(), value.clone().into())).collect::<serde_json::Map<_, _>>().into();
+        // Where both say something of a variable, the target's value has the other one in it.
+        let all = group.targets.iter().flat_map(|target| &target.env);
+        json["env"] = joined(group.env.iter().chain(all));
+        for (target, json) in group.targets.iter().zip(json["targets"].as_array_mut().into_iter().flatten()) {
+            json["env"] = joined(group.env.iter().chain(&target.env));
+        }
     }
     for (at, json) in value["groups"].as_array_mut().into_iter().flatten().enumerate() {
         // The base is the workspace's, and so alike for all images of a group.
@@ -271,6 +322,11 @@ fn template_plan(plan: &Plan) -> serde_json::Value {
         });
     }
     value
+}
+
+/// Variables of which the last value counts.
+fn joined<'a>(env: impl Iterator<Item = (&'a String, &'a String)>) -> serde_json::Value {
+    env.map(|(name, value)| (name.clone(), value.clone().into())).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Names of libraries as an expression of grep's.
@@ -301,7 +357,7 @@ fn json_of_tests(plan: &Plan, json: &mut serde_json::Value) {
 fn snake_case(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     // Maps that the user fills keep their keys.
-    const VERBATIM: &[&str] = &["env", "labels"];
+    const VERBATIM: &[&str] = &["env", "labels", "registry-env", "release-labels"];
     match value {
         Value::Object(map) if map.contains_key("text") && map.contains_key("rule") => {
             let because: Option<Because> = serde_json::from_value(Value::Object(map)).ok();

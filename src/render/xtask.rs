@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{environment, internal};
 use crate::failure::Result;
 use crate::plan::Plan;
+use crate::plan::model::OptionalStage;
 
 /// A key of the crate's `[package]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +28,7 @@ pub(crate) fn xtask_module(plan: &Plan, came: &str, up: &str) -> Result<String> 
     let profiles: Vec<_> = plan
         .profiles
         .iter()
+        .filter(|profile| !profile.runs_tests || plan.has(OptionalStage::Test))
         .map(|profile| context! { name => profile.name.as_str(), cargo => profile.cargo.as_str() })
         .collect();
     text("xtask/src/docker.rs.j2", context! { came, up, images, profiles, bake => plan.files.bake.as_str() })

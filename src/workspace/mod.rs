@@ -172,7 +172,7 @@ impl Workspace {
     /// Reads the workspace.
     ///
     /// # Errors
-    /// [`Kind::Workspace`](crate::failure::Kind::Workspace): no manifest, one that does not parse, a lock file that is
+    /// [`Kind::Workspace`]: no manifest, one that does not parse, a lock file that is
     /// missing or out of date, sources that cannot be read.
     pub fn load(query: &Query) -> Result<Self> {
         let graph = metadata::read(query)?;
@@ -252,7 +252,7 @@ impl Workspace {
     /// them uses which.
     ///
     /// # Errors
-    /// As [`Workspace::graph`], and [`Kind::Workspace`](crate::failure::Kind::Workspace) where the lock file cannot be read.
+    /// As [`Workspace::graph`], and [`Kind::Workspace`] where the lock file cannot be read.
     pub fn bill(&self, member: &Member, features: &Features, triple: &str) -> Result<Bill> {
         bill::read(&self.graph, &self.root, member, features, triple)
     }

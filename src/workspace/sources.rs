@@ -152,6 +152,9 @@ impl File<'_> {
                         let name = macro_name(&trees[..i]);
                         let embeds =
                             name.as_deref().is_some_and(|name| EMBEDS.contains(&name)) || is_folder_attribute(group);
+                        if embeds && !name.as_deref().is_some_and(|name| INCLUDES.contains(&name)) {
+                            self.embedded(name.as_deref(), group);
+                        }
                         if let Some(name) = name {
                             let place = || (self.path.to_owned(), group.span().start().line);
                             self.facts.macros.entry(name.clone()).or_insert_with(place);
@@ -252,6 +255,21 @@ impl File<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A folder that is compiled in: `include_dir!("$CARGO_MANIFEST_DIR/static")`, rust-embed's `#[folder = "static/"]`.
+    fn embedded(&mut self, name: Option<&str>, group: &Group) {
+        let literal = group.stream().into_iter().find_map(|tree| match tree {
+            TokenTree::Literal(literal) => Some(literal),
+            _ => None,
+        });
+        let Some(value) = literal.as_ref().and_then(string_value) else { return };
+        let inside = value.strip_prefix("$CARGO_MANIFEST_DIR").unwrap_or(&value);
+        // Of another variable the value is not known here.
+        if !inside.contains('$') {
+            let how = name.map_or_else(|| "#[folder]".to_owned(), |name| format!("{name}!"));
+            self.input(&self.package.join(inside.trim_start_matches('/')), &how, group.span().start().line);
         }
     }
 

@@ -1,9 +1,16 @@
 # shellcheck shell=sh
-# Runs the tests and keeps what they print: tests.sh cargo|nextest DOC [ARGUMENT…]
+# Runs the tests and keeps what they print: tests.sh SOURCES cargo|nextest DOC [OPTION…]
 # A step that fails leaves no layer. The results are in a cache mount as well, under a name that is printed first.
 set -eu
-runner=$1 doc=$2
-shift 2
+sources=$1 runner=$2 doc=$3
+shift 3
+sh /dockerize/target.sh restore /deps
+sh /dockerize/target.sh sync /context "$sources"
+# The current folder is another one now.
+cd "$PWD"
+sh /dockerize/target.sh cargo test --no-run --locked --profile "$CARGO_PROFILE" "$@"
+sh /dockerize/target.sh finish
+
 run=$(cat /proc/sys/kernel/random/uuid)
 results=/var/cache/dockerize-tests/$run
 mkdir -p "$results" /test-results
@@ -16,15 +23,14 @@ logged() {
   shift
   { "$@" 2>&1 || touch "$results/failed"; } | tee -a "$results/$log"
 }
-
 if [ "$runner" = nextest ]; then
   logged nextest.log cargo nextest run --locked --offline --cargo-profile "$CARGO_PROFILE" --profile dockerize --no-tests pass \
     --tool-config-file dockerize:/dockerize/nextest.toml "$@"
   cp "$CARGO_TARGET_DIR/nextest/dockerize/junit.xml" "$results/nextest.xml"
-  [ "$doc" = no ] || set -- --doc "$@"
+  set -- --doc "$@"
 fi
 touch "$results/output.log"
-if [ "$runner" = cargo ] || [ "$doc" != no ]; then
+if [ "$runner" = cargo ] || [ "$doc" = doc ]; then
   logged output.log cargo test --no-fail-fast --locked --offline --profile "$CARGO_PROFILE" "$@"
 fi
 [ ! -f "$results/failed" ] || exit 1

@@ -141,10 +141,10 @@ fn tables<'a>(value: &'a Value, schema: &'a Value) -> Vec<&'a Map<String, Value>
 /// What images can be made for, by all names that count.
 fn platforms() -> String {
     let mut text = String::from(
-        "| platform | in every Dockerfile | Rust's targets | Debian's architecture | compiled elsewhere with |\n|---|---|---|---|---|\n",
+        "| platform | every Dockerfile builds natively on it | Rust's targets | Debian's architecture | compiled elsewhere with |\n|---|---|---|---|---|\n",
     );
     for platform in cargo_dockerize::platforms::all().unwrap() {
-        let always = if platform.always { "yes" } else { "where `platforms` names it" };
+        let always = if platform.always { "yes" } else { "no; `platforms` names it" };
         let (triples, compiler) = (&platform.rust, platform.c.join("`, `"));
         writeln!(
             text,

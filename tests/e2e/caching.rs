@@ -1,8 +1,6 @@
 //! What is compiled again after which change, and what the program then says: each change on the one before it, all in the same
 //! target folder of the same engine.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use crate::support::Tree;
 use crate::tool;
 
@@ -92,29 +90,14 @@ impl Checkout {
 
     /// The id of its cache mount on the engine, for one of cargo's profiles.
     fn mount(&self, profile: &str) -> String {
-        let dockerfile = fs_err::read_to_string(self.tree.path().join("Dockerfile")).unwrap();
-        let id = dockerfile.split("id=").find(|rest| rest.contains(",target=/app,")).unwrap();
-        let id = id.split(',').next().unwrap();
-        id.replace("$CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl").replace("$CARGO_PROFILE", profile)
+        tool::mount(self.tree.path(), profile)
     }
 
     /// Runs a script in the cache mount as the engine keeps it.
     fn in_mount(&self, profile: &str, script: &str) {
-        let (id, folder) = (self.mount(profile), self.tree.path());
-        let dockerfile = format!(
-            "FROM {}\nARG SALT\nRUN --mount=type=cache,id={id},target=/app,sharing=locked {script}\n",
-            "lukemathwalker/cargo-chef:latest-rust-1.95-slim-trixie"
-        );
-        let file = folder.join("in-mount.Dockerfile");
-        fs_err::write(&file, dockerfile).unwrap();
-        // What a mount is called is no part of what makes a step another one.
-        let salt = format!("SALT={folder} {}", CALLS.fetch_add(1, Ordering::Relaxed));
-        tool::docker(&["buildx", "build", "--quiet", "--build-arg", &salt, "--file", file.as_str(), folder.as_str()]);
-        fs_err::remove_file(file).unwrap();
+        tool::in_mount(self.tree.path(), &self.mount(profile), "/app", script);
     }
 }
-
-static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// Leaves nothing in the mount.
 const EMPTY: &str = "find /app -mindepth 1 -delete";
@@ -276,14 +259,21 @@ fn dependencies_in(layout: Layout) {
     assert_eq!((builder.as_str(), deps.as_str()), ("app embed made shared", ""), "the mount is gone");
     assert_eq!(said, "quiet shared-0 one.txt+two.txt noted app-0 none");
 
+    // Public packages that the engine prunes from the mount are downloaded again by the step that compiles.
+    let registry = "/usr/local/cargo/registry";
+    tool::in_mount(one.tree.path(), "cargo-registry", registry, &format!("rm -rf {registry}/*/*/fnv-1.0.7*"));
+    one.in_mount("release", EMPTY);
+    one.replace("shared/src/lib.rs", "0\n", "1\n");
+    let (_, _, said) = one.build(&[]);
+    assert_eq!(said, "quiet shared-1 one.txt+two.txt noted app-0 none");
+
     // Two days of work on other dependencies leave nothing behind for good.
     let (fingerprint, library) = match one.layout {
         Layout::Old => (".fingerprint/old-0123456789abcdef", "deps/libold-0123456789abcdef.rlib"),
         Layout::New => ("build/old/0123456789abcdef/fingerprint", "build/old/0123456789abcdef/libold.rlib"),
     };
     let folder = "/app/target/x86_64-unknown-linux-musl/release";
-    let spoil =
-        format!("mkdir -p {folder}/{fingerprint} && head --bytes 64M /dev/zero >{folder}/{library}");
+    let spoil = format!("mkdir -p {folder}/{fingerprint} && head --bytes 64M /dev/zero >{folder}/{library}");
     one.in_mount("release", &spoil);
     one.build(&[]);
     one.in_mount("release", "! find /app/target | grep 0123456789abcdef");

@@ -1,11 +1,12 @@
 //! Packages that are not public: a registry that wants a token, a git server over SSH. What is secret is searched for in
 //! everything that a build leaves behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use assert_fs::TempDir;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
@@ -78,8 +79,32 @@ pub fn application(folder: &Utf8Path, dependency: &str) {
         "[package]\nname = \"teller\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\nhidden-lib = {dependency}\n"
     );
     fs_err::write(folder.join("Cargo.toml"), manifest).unwrap();
-    fs_err::write(folder.join("src/main.rs"), "fn main() {\n    println!(\"{}\", hidden_lib::told());\n}\n").unwrap();
+    let main = format!("// {MARKER}\nfn main() {{\n    println!(\"{{}}\", hidden_lib::told());\n}}\n");
+    fs_err::write(folder.join("src/main.rs"), main).unwrap();
+    fs_err::write(folder.join("build.rs"), SPY).unwrap();
+    for name in SECRET_FILES {
+        fs_err::write(folder.join(name), MARKER).unwrap();
+    }
 }
+
+/// Stands in sources and in files with names of secrets. No layer and no exported cache holds it.
+const MARKER: &str = "a-line-that-no-layer-holds";
+
+/// Files that people leave beside their sources.
+const SECRET_FILES: [&str; 6] =
+    ["deploy_key", ".vault-token", ".pgpass", "credentials.json", "terraform.tfstate", ".envrc"];
+
+/// A build script of a stranger's: it looks for what it must not see.
+const SPY: &str = r#"fn main() {
+    for (name, value) in std::env::vars() {
+        assert!(!name.contains("TOKEN") && !value.contains("/run/secrets"), "the build script sees {name}");
+    }
+    for path in ["/run/secrets", "/root/.ssh/known_hosts"] {
+        let found = std::fs::read_dir(path).map_or(std::path::Path::new(path).is_file(), |mut files| files.next().is_some());
+        assert!(!found, "the build script sees {path}");
+    }
+}
+"#;
 
 pub fn registry() {
     let dir = TempDir::new().unwrap();
@@ -101,6 +126,16 @@ pub fn registry() {
 
     tool::dockerize_in(&app, &env, &["build", "--network", "host"]);
     assert_eq!(tool::run_image("teller", &[], &[]), "hidden\n");
+    // Packages that the engine prunes from the mount are downloaded again, where their secrets are.
+    tool::in_mount(
+        &app,
+        "cargo-registry",
+        "/usr/local/cargo/registry",
+        "rm -rf /usr/local/cargo/registry/*/127.0.0.1-*",
+    );
+    let main = fs_err::read_to_string(app.join("src/main.rs")).unwrap();
+    fs_err::write(app.join("src/main.rs"), format!("{main}// {app}\n")).unwrap();
+    tool::dockerize_in(&app, &env, &["build", "--network", "host"]);
     // Two whole builds are enough in one of the tests.
     let twice = ["verify-reproducible", "--network", "host", "--allow-unpinned", "--engine", "buildx"];
     keep_words(&app, &env, &[(&twice, true)]);
@@ -181,14 +216,18 @@ pub fn leaves_nothing(app: &Utf8Path, options: &[&str], env: &[&str], secret: &s
         ["docker", "buildx", "build", "--quiet", "--network", "host", "--target", "teller", "--provenance=mode=max"];
     tool::program(app, "env", &[env, &build, options, &["--output", &out, "."]].concat());
     let (mut searched, mut of_it) = (0, 0);
+    let words = AhoCorasick::new([secret, MARKER, "teller"]).unwrap();
     for folder in [app, &said, &cache, &layout, &final_layout] {
         for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
             if entry.file_type().is_file() {
                 let bytes = plain(fs_err::read(entry.path()).unwrap());
                 searched += 1;
-                let holds = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
-                assert!(!holds(secret), "the secret is in {}", entry.path().display());
-                of_it += usize::from(holds("teller"));
+                let found: BTreeSet<usize> =
+                    words.find_overlapping_iter(&bytes).map(|word| word.pattern().as_usize()).collect();
+                assert!(!found.contains(&0), "the secret is in {}", entry.path().display());
+                let of_tree = entry.path().starts_with(app);
+                assert!(of_tree || !found.contains(&1), "a source is in {}", entry.path().display());
+                of_it += usize::from(found.contains(&2));
             }
         }
     }

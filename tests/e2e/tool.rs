@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use camino::Utf8Path;
 use cargo_dockerize::measure::Report;
@@ -59,6 +60,11 @@ pub fn init(folder: &Utf8Path) {
     good("init", dockerize(folder, init_args()));
 }
 
+/// `cargo dockerize init` once more, with other options.
+pub fn good_init(folder: &Utf8Path, options: &[&str]) {
+    good("init", dockerize(folder, &[init_args(), options].concat()));
+}
+
 /// `cargo dockerize …` in an environment of the test's.
 pub fn dockerize_in(folder: &Utf8Path, env: &[&str], args: &[&str]) -> String {
     let tool = [env!("CARGO_BIN_EXE_cargo-dockerize"), "dockerize"];
@@ -98,6 +104,29 @@ pub fn is_there(name: &str) -> bool {
 /// Docker, which must succeed; its output.
 pub fn docker(args: &[&str]) -> String {
     good(&format!("docker {}", args.join(" ")), run(Command::new("docker").args(args))).stdout
+}
+
+/// The id of the cache mount that the first group of a workspace compiles in, for a profile of cargo.
+pub fn mount(folder: &Utf8Path, profile: &str) -> String {
+    let dockerfile = fs_err::read_to_string(folder.join("Dockerfile")).unwrap();
+    let id = dockerfile.split("id=").find(|rest| rest.contains(",target=/app,")).unwrap();
+    let id = id.split(',').next().unwrap();
+    id.replace("$CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl").replace("$CARGO_PROFILE", profile)
+}
+
+/// Runs a script in a cache mount as the engine keeps it.
+pub fn in_mount(folder: &Utf8Path, id: &str, target: &str, script: &str) {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let dockerfile = format!(
+        "FROM {}\nARG SALT\nRUN --mount=type=cache,id={id},target={target} {script}\n",
+        "lukemathwalker/cargo-chef:latest-rust-1.95-slim-trixie"
+    );
+    let file = folder.join("in-mount.Dockerfile");
+    fs_err::write(&file, dockerfile).unwrap();
+    // The name of a mount is no part of the key of a step.
+    let salt = format!("SALT={folder} {}", CALLS.fetch_add(1, Ordering::Relaxed));
+    docker(&["buildx", "build", "--quiet", "--build-arg", &salt, "--file", file.as_str(), folder.as_str()]);
+    fs_err::remove_file(file).unwrap();
 }
 
 /// Any program in a folder, which must succeed.

@@ -49,6 +49,7 @@ pub fn plain_docker() {
     );
     tool::run_image("dockerize-e2e-plain:1", &[], &[]);
     tool::program(tree.path(), "docker", &["buildx", "bake", "single_app"]);
+    tool::good_init(tree.path(), &["--stages", "dev"]);
     let dev = ["docker", "build", "--quiet", "--target", "dev", "--tag", "dockerize-e2e-dev:1", "."];
     tool::program(tree.path(), dev[0], &dev[1..]);
     tool::docker(&[
@@ -56,6 +57,8 @@ pub fn plain_docker() {
         "--rm",
         "--network",
         "none",
+        "--volume",
+        &format!("{}:/app", tree.path()),
         "dockerize-e2e-dev:1",
         "cargo",
         "run",
@@ -84,7 +87,7 @@ pub fn call_check() {
 /// The build itself looks for what must not be sent, and finds what must.
 pub fn context() {
     let tree = Tree::copy("tests/corpus/single");
-    for file in [".env", "id_rsa", "certs/private.key", ".git/config", "target/debug/old", "README.md"] {
+    for file in [".env", "id_rsa", "certs/private.key", ".git/config", "target/debug/old"] {
         let path = tree.path().join(file);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, "a secret, or ballast").unwrap();
@@ -95,7 +98,7 @@ pub fn context() {
     let main =
         "mod target;\n\nfn main() {\n    target::here();\n    print!(\"{}\", include_str!(\"../public.pem\"));\n}\n";
     fs_err::write(tree.path().join("src/main.rs"), main).unwrap();
-    let build = "fn main() {\n    for file in [\".env\", \"id_rsa\", \"certs/private.key\", \".git\", \"target/debug/old\", \"README.md\"] {\n        \
+    let build = "fn main() {\n    for file in [\".env\", \"id_rsa\", \"certs/private.key\", \".git\", \"target/debug/old\"] {\n        \
                  assert!(!std::path::Path::new(file).exists(), \"{file} was sent\");\n    }\n}\n";
     fs_err::write(tree.path().join("build.rs"), build).unwrap();
     tool::init(tree.path());

@@ -1,11 +1,22 @@
-//! Every test: formatting, lints, documentation, unit and snapshot tests, the command line, and the real engine.
+//! The tests: formatting, lints, documentation, unit and snapshot tests, the command line, and the real engine.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{judges, lab};
 
-pub fn all(sh: &Shell, with_engine: bool) -> Result<()> {
+/// How much is tested.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing that needs an engine.
+    NoEngine,
+    /// What CI runs.
+    Engine,
+    /// Long tests as well, whose subject others have in a smaller form.
+    All,
+}
+
+pub fn run(sh: &Shell, scope: Scope) -> Result<()> {
     cmd!(sh, "cargo fmt --all --check").run()?;
     cmd!(sh, "cargo clippy --workspace --all-targets --locked -- -D warnings").run()?;
     {
@@ -17,7 +28,10 @@ pub fn all(sh: &Shell, with_engine: bool) -> Result<()> {
     // What is published holds what it needs.
     cmd!(sh, "cargo publish --dry-run --locked --allow-dirty --package cargo-dockerize").run()?;
     judges::install(sh)?;
-    if with_engine {
+    if scope == Scope::All {
+        sh.set_var("DOCKERIZE_E2E_ALL", "1");
+    }
+    if scope != Scope::NoEngine {
         let engine = lab::up(sh)?;
         engine.enter(sh);
         engine.browser()?;

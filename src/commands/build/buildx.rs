@@ -101,11 +101,7 @@ pub fn run(
 }
 
 /// The plan of a build by an engine, with the stages that the command line needs.
-pub fn planned(
-    session: &mut Session,
-    profile: &str,
-    (running, caching): (&Running, &Caching),
-) -> Result<Plan> {
+pub fn planned(session: &mut Session, profile: &str, (running, caching): (&Running, &Caching)) -> Result<Plan> {
     session.flags.platforms.clone_from(&running.platform);
     session.flags.cache.clone_from(&caching.cache);
     let plan = session.plan()?;

@@ -49,7 +49,11 @@ pub fn files(
     let set_up = changes.iter().all(|change| !matches!(change.state, State::Absent | State::Foreign));
     let in_tree = Files { bake: root.join(&plan.files.bake), dockerfile: None, helpers: None, ours: true };
     let current = changes.iter().all(|change| change.state == State::Current);
-    if current || (set_up && !session.flags.change_files()) {
+    let others = session.flags.change_files() && !current && session.flags_change_files(&changes)?;
+    if let Some(edited) = is(State::Edited).next().filter(|_| set_up && others) {
+        shell.warn(format!("`{}` has been edited by hand, and this command line needs another one", edited.path));
+    }
+    if current || (set_up && !others) {
         if let Some(edited) = is(State::Edited).find(|change| !change.is_bumped()) {
             shell.warn(format!("`{}` has been edited by hand, and is built as it is", edited.path));
             return Ok(Files { ours: false, ..in_tree });
@@ -80,8 +84,12 @@ pub fn files(
     let folder = scratch.join("files");
     let dockerfile = folder.join("Dockerfile");
     let helpers = folder.join(HELPERS);
-    let files =
-        Files { bake: folder.join("docker-bake.hcl"), dockerfile: Some(dockerfile), helpers: Some(helpers), ours: true };
+    let files = Files {
+        bake: folder.join("docker-bake.hcl"),
+        dockerfile: Some(dockerfile),
+        helpers: Some(helpers),
+        ours: true,
+    };
     if dry_run {
         return Ok(files);
     }

@@ -7,6 +7,8 @@ use cargo_dockerize::engine::record::BuildRecord;
 use cargo_dockerize::engine::{self, Engine, Reporter, Request, Style, Target};
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::measure::{self, Report, Tests};
+use cargo_dockerize::plan::Plan;
+use cargo_dockerize::render;
 
 use super::account::Account;
 use super::files::Files;
@@ -16,7 +18,7 @@ use crate::ui::Shell;
 /// The stage whose image is the results.
 const RESULTS: &str = "test-results";
 
-/// The stage that gets them where the tests' own step failed.
+/// The stage that gets them where the tests' own step failed. It is in a file of its own, because only this command needs it.
 const FAILURES: &str = "test-failures";
 
 /// Where the results go.
@@ -55,7 +57,7 @@ pub fn run(
     let mut reporter = Reporter::new(buildx::style(shell), buildx::totals(subject.plan));
     let (build, failed) = engine::attempt(engine, request, &mut reporter)?;
     if failed.is_some() {
-        fetch(engine, request, &build, shell)?;
+        fetch((engine, subject.plan), request, &build, shell)?;
     }
     let tests = Tests::read(&folder).unwrap_or_else(|failure| {
         // The build's own end matters more, and its account is written all the same.
@@ -85,11 +87,15 @@ pub fn run(
 }
 
 /// Gets the results of a run that failed; a step that did not come so far has none.
-fn fetch(engine: &Engine, request: &Request, build: &BuildRecord, shell: Shell) -> Result<()> {
+fn fetch((engine, plan): (&Engine, &Plan), request: &Request, build: &BuildRecord, shell: Shell) -> Result<()> {
     let broken = build.steps.iter().find(|step| step.error.is_some() && step.tests.is_some());
     let Some(run) = broken.and_then(|step| step.tests.clone()) else { return Ok(()) };
     let Some(like) = request.targets.get(RESULTS) else { return Ok(()) };
+    let dockerfile = request.scratch.join("failures.Dockerfile");
+    fs_err::write(&dockerfile, render::failures(plan)?)
+        .map_err(|error| Failure::new(Kind::Emit, "the folder for builds cannot be written").caused_by(error))?;
     let mut target = Target {
+        dockerfile: Some(dockerfile.into_string()),
         inherits: vec!["_workspace".to_owned()],
         target: Some(FAILURES.to_owned()),
         cache_from: Vec::new(),

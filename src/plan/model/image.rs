@@ -108,11 +108,31 @@ pub struct Rootfs {
     pub packages: Vec<Package>,
 }
 
+impl Rootfs {
+    /// Why it holds more than that of every image.
+    pub fn because(&self) -> Vec<String> {
+        let parts = [&self.ca_certificates, &self.zoneinfo, &self.init].into_iter().flatten();
+        let folders = self.writable.iter().map(|folder| &folder.because);
+        let mut all: Vec<String> = parts.chain(folders).map(Because::lasting).collect();
+        all.dedup();
+        all
+    }
+}
+
 impl Image {
     /// The bundle of authorities that the program reads, where it reads one.
     pub fn ca_bundle(&self) -> Option<&str> {
         let brought = self.brings.as_ref().and_then(|brings| brings.ca_bundle.as_deref());
         self.rootfs.ca_certificates.as_ref().map(|_| brought.unwrap_or(CA_BUNDLE))
+    }
+
+    /// The user's folders that hold assets. A layer of assets has them once more, and must not change their owner.
+    pub fn owned_above_assets(&self) -> Vec<&str> {
+        let folders = self.rootfs.writable.iter().map(|folder| folder.path.as_str());
+        let holds = |folder: &&str| {
+            self.assets.iter().any(|asset| asset.to.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+        };
+        std::iter::once(self.workdir.as_str()).chain(folders).filter(holds).collect()
     }
 
     /// Whether a bundle of authorities is put into the first layer.
@@ -132,12 +152,25 @@ impl Image {
         libraries.chain(init).chain(self.adds_zoneinfo().then_some("tzdata")).collect()
     }
 
+    /// Whether the first layer holds no more than that of every image: the user, `/tmp` and folders of the user's.
+    pub fn is_plain(&self) -> bool {
+        let adds = [self.adds_ca(), self.adds_zoneinfo(), self.rootfs.init.is_some()];
+        !adds.contains(&true) && self.rootfs.writable.is_empty() && self.rootfs.extra_ca.is_empty()
+    }
+
     /// Whether the first layer of another image holds the same. Reasons may differ.
     pub fn has_rootfs_of(&self, other: &Self) -> bool {
         fn holds(image: &Image) -> impl PartialEq {
             let writable: Vec<String> = image.rootfs.writable.iter().map(|folder| folder.path.clone()).collect();
             let adds = [image.adds_passwd(), image.adds_home(), image.adds_ca(), image.adds_zoneinfo()];
-            (adds, image.rootfs.init.is_some(), image.rootfs.extra_ca.clone(), writable, image.user, image.workdir.clone())
+            (
+                adds,
+                image.rootfs.init.is_some(),
+                image.rootfs.extra_ca.clone(),
+                writable,
+                image.user,
+                image.workdir.clone(),
+            )
         }
         holds(self) == holds(other)
     }

@@ -61,7 +61,7 @@ pub fn browser(lab: &Lab) -> Result<()> {
 
 /// Installs programs that read what others write, and run it: the tests ask them what they think of our images.
 pub fn judges(lab: &Lab) -> Result<()> {
-    require(lab, &admin()?, &["qemu-user-static", "skopeo", "umoci"])
+    require(lab, &admin()?, &["qemu-user-static", "shellcheck", "skopeo", "umoci"])
 }
 
 fn require(lab: &Lab, sh: &Shell, packages: &[&str]) -> Result<()> {
