@@ -480,3 +480,17 @@ fn an_embedded_folder_keeps_files_with_names_of_secrets() {
         "{ignored}"
     );
 }
+
+/// `members = ["*"]` takes each folder at the root for a member.
+#[test]
+fn scripts_are_no_member() {
+    let tree = Tree::of(&[
+        ("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n"),
+        ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\n"),
+        ("app/Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n"),
+        ("app/src/main.rs", "fn main() {}\n"),
+    ]);
+    let files = build_files(&tree);
+    assert!(files.contains_key("app/.dockerize/target.sh"), "{:?}", files.keys());
+    assert!(files["Dockerfile"].contains("\nCOPY app/.dockerize /\n"), "{}", files["Dockerfile"]);
+}

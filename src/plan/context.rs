@@ -39,7 +39,25 @@ fn common(one: &Utf8Path, other: &Utf8Path) -> Utf8PathBuf {
     one.ancestors().find(|folder| other.starts_with(folder)).unwrap_or(one).to_owned()
 }
 
-pub(super) fn files(settings: &Settings, context: &Context) -> Files {
+/// Where the scripts go. A glob such as `members = ["*"]` would take a folder at the root for a member, so there they go into the folder
+/// of one.
+fn helpers(workspace: &Workspace) -> String {
+    let manifest: toml::Table = workspace.manifest.parse().unwrap_or_default();
+    let list = |key: &str| {
+        let list = manifest.get("workspace").and_then(|table| table.get(key)).and_then(toml::Value::as_array);
+        list.into_iter().flatten().filter_map(toml::Value::as_str).map(|text| text.trim_start_matches("./").to_owned())
+    };
+    let glob = |pattern: &String| {
+        let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build();
+        glob.is_ok_and(|glob| glob.compile_matcher().is_match(HELPERS))
+    };
+    let taken = list("members").any(|pattern| glob(&pattern)) && !list("exclude").any(|path| path == HELPERS);
+    let inside = workspace.members.iter().filter(|member| taken && !member.binaries.is_empty());
+    let folder = inside.map(|member| relative(&workspace.root, &member.dir)).find(|folder| !folder.as_str().is_empty());
+    folder.map_or_else(|| HELPERS.to_owned(), |folder| format!("{folder}/{HELPERS}"))
+}
+
+pub(super) fn files(workspace: &Workspace, settings: &Settings, context: &Context) -> Files {
     let table = &settings.workspace;
     let dockerfile = table.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
     Files {
@@ -52,7 +70,7 @@ pub(super) fn files(settings: &Settings, context: &Context) -> Files {
             }
         }),
         bake: table.bake.clone().unwrap_or_else(|| "docker-bake.hcl".to_owned()),
-        helpers: HELPERS.to_owned(),
+        helpers: helpers(workspace),
         dockerfile,
     }
 }

@@ -128,7 +128,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
 
     let git = git::decide(workspace, &candidates, &mut notes);
     let context = context::decide(workspace, &git);
-    let files = context::files(settings, &context);
+    let files = context::files(workspace, settings, &context);
     let toolchain = toolchain::decide(workspace, settings, &context, &mut notes);
     let auditable = tools::auditable(settings, &toolchain, flags.host.as_ref())?;
     let (secrets, indices) = secrets::decide(workspace)?;
