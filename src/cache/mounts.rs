@@ -4,10 +4,7 @@ use serde::Serialize;
 
 use crate::engine::usage::Record;
 use crate::plan::Plan;
-use crate::plan::model::{CacheMount, Group};
-
-/// cargo's downloads, whichever of them this workspace has.
-const DOWNLOADS: [&str; 2] = ["cargo-registry", "cargo-git"];
+use crate::plan::model::{CacheMount, DOWNLOADS, Group};
 
 /// What stands in a plan's ids for what a build fills in.
 const FILLED: &str = "$CARGO_BUILD_TARGET-$CARGO_PROFILE";

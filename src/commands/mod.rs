@@ -121,15 +121,14 @@ impl Session {
         }
     }
 
-    /// Whether the files of a build would be others without the flags of the command line.
-    pub fn flags_change_files(&self, changes: &[Change]) -> Result<bool> {
-        if self.flags.features.is_some() {
-            return Ok(true);
+    /// Whether the files of a build, which are these, would be others without the flags of the command line.
+    pub fn flags_change(&self, files: &[GeneratedFile]) -> Result<bool> {
+        // The graph was read with these features.
+        if self.flags.features.is_some() || !self.flags.change_files() {
+            return Ok(self.flags.features.is_some());
         }
-        let flags = Flags { host: self.flags.host.clone(), ..Flags::default() };
-        let plan = cargo_dockerize::plan::plan(&self.workspace, &self.settings, &flags)?;
-        let without = cargo_dockerize::emit::compare(&self.workspace.root, &render::build_files(&plan)?)?;
-        Ok(without.iter().map(|change| &change.new).ne(changes.iter().map(|change| &change.new)))
+        let without = cargo_dockerize::plan::plan(&self.workspace, &self.settings, &Flags::default())?;
+        Ok(render::build_files(&without)? != files)
     }
 
     /// Decides.

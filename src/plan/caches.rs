@@ -1,7 +1,7 @@
 //! The cache mounts: what outlives a layer on an engine.
 
 use super::Flags;
-use super::model::{CacheMount, Context, Group, Toolchain};
+use super::model::{CacheMount, Context, DOWNLOADS, Group, Toolchain};
 use crate::cache::Cache;
 use crate::config::Settings;
 use crate::digest::Digester;
@@ -19,14 +19,14 @@ pub(super) fn is_registry(settings: &Settings, flags: &Flags) -> bool {
 pub(super) fn downloads(workspace: &Workspace) -> Vec<CacheMount> {
     // cargo's own lock is beside these folders. The Dockerfile links it into the first, so that two builds unpack one after the
     // other. A `locked` mount would make a build wait until the other has compiled.
-    let mount = |name: &str| CacheMount {
-        id: format!("cargo-{name}"),
-        target: format!("/usr/local/cargo/{name}"),
+    let mount = |id: &str| CacheMount {
+        id: id.to_owned(),
+        target: format!("/usr/local/cargo/{}", id.trim_start_matches("cargo-")),
         sharing: "shared".to_owned(),
         because: "downloads survive a changed lock file, and are in no layer".to_owned(),
     };
-    let git = workspace.has_git_packages().then(|| mount("git"));
-    std::iter::once(mount("registry")).chain(git).collect()
+    let count = if workspace.has_git_packages() { DOWNLOADS.len() } else { 1 };
+    DOWNLOADS[..count].iter().map(|id| mount(id)).collect()
 }
 
 /// The target folder of a group: cargo tells its units apart by what it knows of them. What it does not know is in the id:

@@ -408,6 +408,9 @@ pub struct CacheMount {
     pub because: String,
 }
 
+/// The ids of the mounts with cargo's downloads. A workspace without packages from git has the first alone.
+pub const DOWNLOADS: [&str; 2] = ["cargo-registry", "cargo-git"];
+
 /// A line of the ignore file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -12,13 +12,12 @@ const TAKEN: &[&str] = &[
     "context",
     "default",
     "dev",
-    "dev-deps",
+    "helpers",
     "nextest",
     "planner",
     "rootfs",
     "scratch",
     "test",
-    "test-collect",
     "test-deps",
     "test-failures",
     "test-results",
@@ -28,8 +27,7 @@ const TAKEN: &[&str] = &[
 ];
 
 /// Stages of which each build group has its own.
-const TAKEN_BY_GROUPS: &[&str] =
-    &["assets", "builder", "chef", "cook", "deps", "deps-image", "earlier", "helpers", "packages", "target"];
+const TAKEN_BY_GROUPS: &[&str] = &["builder", "chef", "deps", "deps-image", "earlier", "packages", "target"];
 
 /// Names that engines refuse for an image, although they have the form of one.
 const RESERVED: &[&str] = &["scratch", "sha256", "sha384", "sha512"];

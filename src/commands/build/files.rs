@@ -43,13 +43,14 @@ pub fn files(
     shell: Shell,
 ) -> Result<Files> {
     let root = &session.workspace.root;
-    let changes = emit::compare(root, &render::build_files(plan)?)?;
+    let planned = render::build_files(plan)?;
+    let changes = emit::compare(root, &planned)?;
     let is = |state: State| changes.iter().filter(move |change| change.state == state);
     // Ours are there when the Dockerfile and the bake file are; an ignore file may have been taken out on purpose.
     let set_up = changes.iter().all(|change| !matches!(change.state, State::Absent | State::Foreign));
     let in_tree = Files { bake: root.join(&plan.files.bake), dockerfile: None, helpers: None, ours: true };
     let current = changes.iter().all(|change| change.state == State::Current);
-    let others = session.flags.change_files() && !current && session.flags_change_files(&changes)?;
+    let others = !current && session.flags_change(&planned)?;
     if let Some(edited) = is(State::Edited).next().filter(|_| set_up && others) {
         shell.warn(format!("`{}` has been edited by hand, and this command line needs another one", edited.path));
     }

@@ -7,10 +7,10 @@ use cargo_dockerize::engine::{self, Request, Target};
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::Image;
-use cargo_dockerize::workspace::{self, Commit};
+use cargo_dockerize::workspace;
 
 use super::files::Files;
-use super::{Subject, reproducible, tests};
+use super::{Subject, release_labels, reproducible, tests};
 use crate::cli::{Build, ProvenanceArg, Running};
 use crate::ui::Shell;
 
@@ -69,19 +69,6 @@ fn linked<'a>(plan: &'a Plan, images: &'a [&Image]) -> impl Iterator<Item = (Str
     })
 }
 
-/// Labels that change with each release. No step's cache depends on them.
-fn release_labels(image: &Image, commit: Option<&Commit>) -> BTreeMap<String, String> {
-    let label = |name: &str| format!("org.opencontainers.image.{name}");
-    let mut labels = image.release_labels.clone();
-    if let Some(commit) = commit {
-        labels.insert(label("revision"), commit.id.clone());
-        let time = i64::try_from(commit.time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
-        labels.extend(time.map(|time| (label("created"), time.to_string())));
-    }
-    labels.retain(|name, _| !image.labels.contains_key(name));
-    labels
-}
-
 /// A request without targets, and what all of them have in common: nothing comes of them yet.
 pub fn bare(
     subject: &Subject<'_>,
@@ -90,10 +77,9 @@ pub fn bare(
     shell: Shell,
 ) -> Result<(Request, Target)> {
     let Subject { session, plan, profile, images } = subject;
-    let revision = workspace::revision(&session.workspace.root)?;
     let mut arguments = BTreeMap::from([("CARGO_PROFILE".to_owned(), profile.cargo.clone())]);
     if plan.git.revision.is_some() {
-        arguments.extend(revision.clone());
+        arguments.extend(workspace::revision(&session.workspace.root)?);
     }
     if files.ours {
         arguments.extend(linked(plan, images));

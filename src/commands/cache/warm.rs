@@ -88,7 +88,7 @@ fn wanted(request: Request, found: &[Dependencies], write: bool) -> Request {
     let mut request = request;
     request.targets.retain(|stage, target| {
         let one = missing.iter().find(|one| format!("deps{}", one.suffix) == *stage);
-        target.contexts.extend(one.map(|one| one.contexts()).unwrap_or_default());
+        target.contexts.extend(one.iter().flat_map(|one| one.contexts()));
         one.is_some()
     });
     request

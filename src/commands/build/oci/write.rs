@@ -21,8 +21,8 @@ use cargo_dockerize::registry::Client;
 use cargo_dockerize::workspace::Commit;
 use jiff::Timestamp;
 
-use super::super::Subject;
 use super::super::lists::ByPlatform;
+use super::super::{Subject, release_labels};
 use super::progress::Bytes;
 use crate::cli::{Build, CompressionArg, ProvenanceArg};
 use crate::ui::Shell;
@@ -169,10 +169,7 @@ impl<'a> Writer<'a> {
 
     fn run(&self, image: &model::Image) -> RunConfig {
         let mut labels = image.labels.clone();
-        labels.extend(image.release_labels.clone());
-        if let Some(commit) = &self.commit {
-            labels.entry("org.opencontainers.image.revision".to_owned()).or_insert_with(|| commit.id.clone());
-        }
+        labels.extend(release_labels(image, self.commit.as_ref()));
         let init: &[&str] = if image.rootfs.init.is_some() { &[INIT, "--"] } else { &[] };
         RunConfig {
             user: format!("{0}:{0}", image.user),
