@@ -149,18 +149,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         })
         .collect::<Result<Vec<_>>>()?;
     for (candidate, image) in candidates.iter().zip(&images) {
-        notes.extend(candidate.findings.unknown.iter().cloned());
-        if settings.of(&candidate.selected.member.name).services.is_none() {
-            notes.extend(candidate.findings.other_services.iter().cloned());
-        }
-        notes.extend(candidate.findings.ports.iter().filter(|port| port.loopback).map(|port| Because {
-            text: format!("{}: on an address that nobody outside of the container reaches", port.because.text),
-            rule: "loopback".to_owned(),
-            ..port.because.clone()
-        }));
-        if groups[image.group].linkage == model::Linkage::StaticMusl {
-            notes.extend(group::costs(candidate));
-        }
+        notes.extend(of_image(settings, candidate, &groups[image.group]));
     }
     let workbench = stages::workbench(&groups);
     let test =
@@ -212,4 +201,22 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     plan.notes.sort();
     plan.notes.dedup();
     Ok(plan)
+}
+
+/// What is to be known of an image besides the reasons of its parts.
+fn of_image(settings: &Settings, candidate: &Candidate<'_>, group: &model::Group) -> Vec<Because> {
+    let findings = &candidate.findings;
+    let mut notes = findings.unknown.clone();
+    if settings.of(&candidate.selected.member.name).services.is_none() {
+        notes.extend(findings.other_services.iter().cloned());
+    }
+    notes.extend(findings.ports.iter().filter(|port| port.loopback).map(|port| Because {
+        text: format!("{}: on an address that nobody outside of the container reaches", port.because.text),
+        rule: "loopback".to_owned(),
+        ..port.because.clone()
+    }));
+    if group.linkage == model::Linkage::StaticMusl {
+        notes.extend(group::costs(candidate));
+    }
+    notes
 }
