@@ -12,6 +12,7 @@ pub mod xtask;
 
 use camino::Utf8PathBuf;
 use cargo_dockerize::attest;
+use cargo_dockerize::plan::Asked;
 use clap::builder::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use colorchoice_clap::Color;
@@ -108,8 +109,32 @@ pub enum Command {
     Man(Man),
 }
 
+/// Which binaries get an image: cargo's own flags, with their meaning.
+#[derive(Debug, Args)]
+pub struct Selecting {
+    /// Only this binary's image
+    #[arg(long, value_name = "NAME", help_heading = "Package Selection")]
+    pub bin: Vec<String>,
+    /// Only the images of this package's binaries
+    #[arg(short, long, value_name = "SPEC", help_heading = "Package Selection")]
+    pub package: Vec<String>,
+    /// The images of all members' binaries [default: the metadata's, else those of the members that cargo builds by default]
+    #[arg(long, conflicts_with = "package", help_heading = "Package Selection")]
+    pub workspace: bool,
+}
+
+impl Selecting {
+    /// As the plan takes it.
+    pub fn asked(&self) -> Asked {
+        let Self { bin, package, workspace } = self;
+        Asked { packages: package.clone(), binaries: bin.clone(), workspace: *workspace }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Init {
+    #[command(flatten)]
+    pub selecting: Selecting,
     /// The frontend of the `# syntax=` line, or `none` for the engine's own
     #[arg(long, value_name = "REF|none")]
     pub syntax: Option<String>,
@@ -144,6 +169,8 @@ pub enum LinkageArg {
 
 #[derive(Debug, Args)]
 pub struct Plan {
+    #[command(flatten)]
+    pub selecting: Selecting,
     /// Who compiles: an engine, or with `oci` this machine's own cargo [default: an engine]
     #[arg(long, value_enum)]
     pub engine: Option<EngineArg>,
@@ -163,6 +190,8 @@ pub enum Format {
 
 #[derive(Debug, Args)]
 pub struct Generate {
+    #[command(flatten)]
+    pub selecting: Selecting,
     /// Write nothing; show what would change, and exit with 1 if anything would
     #[arg(long)]
     pub check: bool,
@@ -189,12 +218,8 @@ pub struct Build {
     /// What to build for: prod, dev, test, or a profile of the metadata table
     #[arg(long, default_value = "prod", value_name = "NAME")]
     pub profile: String,
-    /// Build only this binary's image
-    #[arg(long, value_name = "NAME", help_heading = "Package Selection")]
-    pub bin: Vec<String>,
-    /// Build only the images of this package's binaries
-    #[arg(short, long, value_name = "SPEC", help_heading = "Package Selection")]
-    pub package: Vec<String>,
+    #[command(flatten)]
+    pub selecting: Selecting,
     /// The images' tag, or with one image its whole name [default: latest]
     #[arg(short, long, value_name = "[NAME:]TAG")]
     pub tag: Vec<String>,

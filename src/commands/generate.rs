@@ -8,7 +8,8 @@ use crate::cli::{Common, Generate};
 use crate::ui::{self, Shell};
 
 pub fn run(args: &Generate, common: &Common, shell: Shell) -> Result<()> {
-    let session = Session::open(common)?;
+    let mut session = Session::open(common)?;
+    session.flags.asked = args.selecting.asked();
     let plan = session.plan()?;
     session.warn_of_unpinned(&plan, shell);
     let root = &session.workspace.root;

@@ -4,8 +4,8 @@ use camino::Utf8Path;
 use cargo_dockerize::emit::{self, Change, Own, State};
 use cargo_dockerize::exec;
 use cargo_dockerize::failure::Result;
-use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::Files;
+use cargo_dockerize::plan::{self as plans, Flags, Plan};
 use cargo_dockerize::render;
 
 use super::{Session, generate};
@@ -63,6 +63,19 @@ fn keys(args: &Init, session: &Session) -> Result<Vec<(&'static str, toml_edit::
             LinkageArg::DynamicGnu => "dynamic-gnu",
         };
         keys.push(("linkage", name.into()));
+    }
+    // What was asked for once is asked for by each command from now on.
+    let asked = args.selecting.asked();
+    if asked.workspace && asked.binaries.is_empty() {
+        keys.push(("workspace", true.into()));
+        if !table.binaries.is_empty() {
+            keys.push(("binaries", toml_edit::Array::new().into()));
+        }
+    } else if !asked.is_empty() {
+        let flags = Flags { asked, ..session.flags.clone() };
+        let names =
+            plans::selected(&session.workspace, &session.settings, &flags)?.into_iter().map(|(_, binary)| binary);
+        keys.push(("binaries", names.collect::<toml_edit::Array>().into()));
     }
     if !args.stages.is_empty() {
         let names = args.stages.iter().map(|stage| match stage {

@@ -8,8 +8,8 @@ use camino::Utf8Path;
 use cargo_dockerize::cache::Cache;
 use cargo_dockerize::engine;
 use cargo_dockerize::failure::{Failure, Kind, Result};
-use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::Image;
+use cargo_dockerize::plan::{Asked, Plan};
 use cargo_dockerize::trial::report::{self, Budget, Comparison};
 use cargo_dockerize::trial::{self, Changes, Choice, Entrant, Outcome, Progress, Run, Scenario, Setup, Trial};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,7 +24,8 @@ pub fn run(args: &Measure, common: &Common, shell: Shell) -> Result<()> {
     // Before minutes go into what could not be written down.
     let files = args.write.iter().map(|path| Ok((path.as_path(), form(path)?))).collect::<Result<Vec<_>>>()?;
     let base = args.judgement.compare.as_deref().map(report::read).transpose()?;
-    let session = Session::open(common)?;
+    let mut session = Session::open(common)?;
+    session.ask(&Asked { binaries: args.bin.iter().cloned().collect(), ..Asked::default() })?;
     let plan = session.plan()?;
     let profile = pick::profile(&plan, &args.profile)?;
     if profile.runs_tests {

@@ -23,7 +23,7 @@ use cargo_dockerize::config::{self, Settings};
 use cargo_dockerize::emit::{Change, State};
 use cargo_dockerize::failure::Result;
 use cargo_dockerize::host::Host;
-use cargo_dockerize::plan::{Flags, HostFlags, Plan};
+use cargo_dockerize::plan::{self as plans, Asked, Flags, HostFlags, Plan};
 use cargo_dockerize::render::{self, GeneratedFile};
 use cargo_dockerize::workspace::{Features, Query, Workspace};
 
@@ -82,6 +82,24 @@ impl Session {
         Ok(Self { workspace: Workspace::load(&query)?, settings, flags })
     }
 
+    /// Takes what the command line asks for. Where the files have all of it, they stay what they are, and features unify as they do
+    /// without these flags.
+    ///
+    /// # Errors
+    /// Something of it is not there.
+    pub fn ask(&mut self, asked: &Asked) -> Result<()> {
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let usual = plans::selected(&self.workspace, &self.settings, &self.flags).unwrap_or_default();
+        let flags = Flags { asked: asked.clone(), ..self.flags.clone() };
+        let wanted = plans::selected(&self.workspace, &self.settings, &flags)?;
+        if !wanted.iter().all(|one| usual.contains(one)) {
+            self.flags = flags;
+        }
+        Ok(())
+    }
+
     /// Has this machine's own cargo compile, for these platforms: the plan goes by what the machine has.
     pub fn compile_here(&mut self, platforms: &[String]) -> Result<()> {
         let host = Host::probe(&self.workspace.root)?;
@@ -127,13 +145,13 @@ impl Session {
         if self.flags.features.is_some() || !self.flags.change_files() {
             return Ok(self.flags.features.is_some());
         }
-        let without = cargo_dockerize::plan::plan(&self.workspace, &self.settings, &Flags::default())?;
+        let without = plans::plan(&self.workspace, &self.settings, &Flags::default())?;
         Ok(render::build_files(&without)? != files)
     }
 
     /// Decides.
     pub fn plan(&self) -> Result<Plan> {
-        cargo_dockerize::plan::plan(&self.workspace, &self.settings, &self.flags)
+        plans::plan(&self.workspace, &self.settings, &self.flags)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the command line names, found in the plan.
 
 use cargo_dockerize::failure::{Failure, Kind, Result};
-use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::{Image, Profile};
+use cargo_dockerize::plan::{Asked, Plan};
 
 /// What was asked for, and the nearest thing that is there where it is not.
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Failure {
@@ -25,21 +25,8 @@ pub fn image<'a>(plan: &'a Plan, bin: &str) -> Result<&'a Image> {
     plan.image(bin).ok_or_else(|| unknown("binary", bin, plan.images.iter().map(|image| image.name.as_str())))
 }
 
-/// The images of these binaries and packages; none named: all.
-pub fn images<'a>(plan: &'a Plan, bins: &[String], packages: &[String]) -> Result<Vec<&'a Image>> {
-    for bin in bins {
-        image(plan, bin)?;
-    }
-    for package in packages {
-        if plan.images.iter().all(|image| image.package != *package) {
-            return Err(unknown(
-                "package with an image",
-                package,
-                plan.images.iter().map(|image| image.package.as_str()),
-            ));
-        }
-    }
-    let all = bins.is_empty() && packages.is_empty();
-    let wanted = |image: &&Image| all || bins.contains(&image.name) || packages.contains(&image.package);
-    Ok(plan.images.iter().filter(wanted).collect())
+/// The images that the command line asks for; nothing asked for: all.
+pub fn images<'a>(plan: &'a Plan, asked: &Asked) -> Vec<&'a Image> {
+    let wanted = |image: &&Image| asked.takes(&image.package, &image.version, &image.name);
+    plan.images.iter().filter(wanted).collect()
 }

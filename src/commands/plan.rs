@@ -18,10 +18,13 @@ const DIM: Style = Style::new().dimmed();
 
 pub fn run(args: &cli::Plan, common: &Common) -> Result<()> {
     let mut session = Session::open(common)?;
+    let asked = args.selecting.asked();
+    session.ask(&asked)?;
     if args.engine == Some(EngineArg::Oci) {
         session.compile_here(&args.platform)?;
     }
-    let plan = session.plan()?;
+    let mut plan = session.plan()?;
+    plan.images.retain(|image| asked.takes(&image.package, &image.version, &image.name));
     let text = match args.format {
         Format::Json => ui::json(&plan)?,
         Format::Text => describe(&plan, common.verbose).map_err(internal)?,
@@ -74,7 +77,8 @@ fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
             Some(&auditable.because),
         )?;
     }
-    for group in &plan.groups {
+    let is_shown = |at: usize| plan.images.iter().any(|image| image.group == at);
+    for (_, group) in plan.groups.iter().enumerate().filter(|(at, _)| is_shown(*at)) {
         describe_group(&mut page, group)?;
     }
     for image in &plan.images {

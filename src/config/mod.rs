@@ -32,8 +32,10 @@ pub struct Table {
     pub images: Images,
     /// A prefix for each registry that is read through a mirror: `"docker.io" = "mirror.example/hub"`.
     pub mirrors: BTreeMap<String, String>,
-    /// The binaries to build; none named: all.
+    /// The binaries to build, of any member; none named: those of the members that cargo builds by default.
     pub binaries: Vec<String>,
+    /// Whether the binaries of all members are built, as with `--workspace`.
+    pub workspace: bool,
     /// Binaries or packages not to build.
     pub exclude: Vec<String>,
     /// Features, as in `--features`.

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 pub use model::Plan;
 pub(crate) use profiles::PROFILES;
-pub use select::Selected;
+pub use select::{Asked, Selected, selected};
 pub(crate) use target::is_musl;
 
 use crate::config::Settings;
@@ -47,6 +47,8 @@ pub(crate) const USER: u32 = 65532;
 pub struct Flags {
     /// `--features` and its kin; none of them given: the metadata's.
     pub features: Option<Features>,
+    /// `--bin`, `--package` and `--workspace`; none of them given: the metadata's, else the default members' binaries.
+    pub asked: Asked,
     /// `--platform` of a build by an engine.
     pub platforms: Vec<String>,
     /// Stages that the command needs, besides those of the metadata.
@@ -69,7 +71,11 @@ pub struct HostFlags {
 impl Flags {
     /// Whether they can make other files than those of the tree.
     pub fn change_files(&self) -> bool {
-        self.features.is_some() || !self.platforms.is_empty() || !self.stages.is_empty() || self.cache.is_some()
+        self.features.is_some()
+            || !self.asked.is_empty()
+            || !self.platforms.is_empty()
+            || !self.stages.is_empty()
+            || self.cache.is_some()
     }
 
     /// The platforms that stages compile for. Empty: the Dockerfile builds for the processor that it runs on.
@@ -111,7 +117,7 @@ pub(crate) struct Candidate<'a> {
 pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result<Plan> {
     let features = flags.features(settings);
     let mut notes = Vec::new();
-    let selected = select::binaries(workspace, settings, &features, &mut notes)?;
+    let selected = select::binaries((workspace, settings), &features, &flags.asked, &mut notes)?;
     let mut seen: BTreeMap<&str, (BinaryGraph, Findings)> = BTreeMap::new();
     let mut candidates = Vec::new();
     for selected in selected {

@@ -16,7 +16,7 @@ pub mod scripts;
 mod sources;
 mod toolchain;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -123,6 +123,8 @@ pub struct Member {
     pub repository: Option<String>,
     /// Whether `publish = false`.
     pub private: bool,
+    /// Whether cargo builds it in the workspace's root where nobody names a package.
+    pub by_default: bool,
     /// Its binaries.
     pub binaries: Vec<Binary>,
     /// Whether it has a library whose documentation cargo tests.
@@ -178,8 +180,12 @@ impl Workspace {
         let graph = metadata::read(query)?;
         let root = graph.workspace().root().to_owned();
         let manifest = read(&root.join("Cargo.toml"))?;
-        let members =
-            graph.workspace().iter_by_path().map(|(_, package)| member(&package)).collect::<Result<Vec<_>>>()?;
+        let default: BTreeSet<_> = graph.workspace().default_member_ids().collect();
+        let members = graph
+            .workspace()
+            .iter_by_path()
+            .map(|(_, package)| member(&package, default.contains(package.id())))
+            .collect::<Result<Vec<_>>>()?;
         let mut local: Vec<_> = graph
             .packages()
             .filter(|package| package.source().is_path())
@@ -302,7 +308,7 @@ fn root_package<'a>(members: &'a [Member], root: &Utf8Path) -> Option<&'a Member
     members.iter().find(|member| member.dir == root)
 }
 
-fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
+fn member(package: &guppy::graph::PackageMetadata<'_>, by_default: bool) -> Result<Member> {
     let dir = package.manifest_path().parent().unwrap_or(Utf8Path::new("/")).to_owned();
     let binaries: Vec<Binary> = package
         .build_targets()
@@ -329,6 +335,7 @@ fn member(package: &guppy::graph::PackageMetadata<'_>) -> Result<Member> {
         features: package.named_features().map(str::to_owned).collect(),
         default_features: graph::default_features(package)?,
         sources: sources::scan(&dir),
+        by_default,
         binaries,
         dir,
     })

@@ -30,7 +30,7 @@ pub fn run(
     let plan = planned(&mut session, &args.profile, (&args.running, &args.caching))?;
     let session = &session;
     let profile = pick::profile(&plan, &args.profile)?;
-    let images = pick::images(&plan, &args.bin, &args.package)?;
+    let images = pick::images(&plan, &args.selecting.asked());
     let scratch = session.workspace.target_dir.join("dockerize");
     session.warn_of_unpinned(&plan, shell);
     let files = files::files(session, &plan, &scratch, (common, args.dry_run), shell)?;

@@ -35,7 +35,8 @@ pub fn run(args: &Build, common: &Common, shell: Shell) -> Result<()> {
     // Docker's programs take their time to answer, and so do rustup's; the workspace takes some to read.
     let choice = Choice::begin(args, common)?;
     let account = Account::open(args)?;
-    let session = Session::open(common)?;
+    let mut session = Session::open(common)?;
+    session.ask(&args.selecting.asked())?;
     match choice.decide(&session.workspace.root)? {
         Chosen::Buildx(engine) => buildx::run((args, common), session, (engine, &account, signer.as_ref()), shell),
         Chosen::Embedded(here) => oci::run((args, common), session, (*here, &account, signer.as_ref()), shell),

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use cargo_dockerize::engine::{self, Engine};
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::image::{Image, Layout, differences};
-use cargo_dockerize::plan::model;
+use cargo_dockerize::plan::{Asked, model};
 
 use super::build::{Subject, reproducible};
 use super::{Session, pick};
@@ -20,6 +20,8 @@ use builds::Builds;
 pub fn run(args: &VerifyReproducible, common: &Common, shell: Shell) -> Result<()> {
     let engine = engine(args)?;
     let mut session = Session::open(common)?;
+    let asked = Asked { binaries: args.bin.clone(), ..Asked::default() };
+    session.ask(&asked)?;
     if engine.is_none() {
         session.compile_here(&args.platform)?;
     }
@@ -28,7 +30,7 @@ pub fn run(args: &VerifyReproducible, common: &Common, shell: Shell) -> Result<(
     if profile.runs_tests {
         return Err(Failure::new(Kind::Usage, format!("the profile `{}` makes no image", profile.name)));
     }
-    let images = pick::images(&plan, &args.bin, &[])?;
+    let images = pick::images(&plan, &asked);
     let subject = Subject { session: &session, plan: &plan, profile, images: &images };
     // Before minutes go into what cannot be the same.
     let wanted = Reproducible { reproducible: true, allow_unpinned: args.allow_unpinned };

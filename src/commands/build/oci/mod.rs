@@ -57,7 +57,7 @@ pub fn run(
         _ => failure,
     })?;
     let profile = pick::profile(&plan, &args.profile)?;
-    let images = pick::images(&plan, &args.bin, &args.package)?;
+    let images = pick::images(&plan, &args.selecting.asked());
     request::whole_name_for_one(args, images.len())?;
     let subject = Subject { session: &session, plan: &plan, profile, images: &images };
     reproducible::demand(&subject, &args.reproducible, false, shell)?;

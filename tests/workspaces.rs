@@ -1,0 +1,126 @@
+//! Small workspaces, each with one thing that the plan has to see. Dependencies are stubs in the tree, so that no test downloads.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod support;
+
+use cargo_dockerize::config;
+use cargo_dockerize::failure::Failure;
+use cargo_dockerize::plan::{self, Asked, Flags, Plan};
+use cargo_dockerize::workspace::{Query, Workspace};
+use support::Tree;
+
+fn read(tree: &Tree) -> Workspace {
+    let query = Query {
+        manifest_path: Some(tree.path().join("Cargo.toml")),
+        generate_lockfile: true,
+        offline: true,
+        ..Query::default()
+    };
+    Workspace::load(&query).unwrap()
+}
+
+fn try_plan(tree: &Tree, flags: &Flags) -> Result<Plan, Failure> {
+    let workspace = read(tree);
+    plan::plan(&workspace, &config::load(&workspace).unwrap(), flags)
+}
+
+fn planned(files: &[(&str, &str)]) -> Plan {
+    try_plan(&Tree::of(files), &Flags::default()).unwrap()
+}
+
+fn package(name: &str, more: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}")
+}
+
+fn images(plan: &Plan) -> Vec<(&str, &str)> {
+    plan.images.iter().map(|image| (image.package.as_str(), image.name.as_str())).collect()
+}
+
+/// What the notes of a rule say.
+fn notes<'a>(plan: &'a Plan, rule: &str) -> Vec<&'a str> {
+    plan.notes.iter().filter(|note| note.rule == rule).map(|note| note.text.as_str()).collect()
+}
+
+const MAIN: &str = "fn main() {}\n";
+
+/// One program that is built by default, and two of one name that are not.
+fn with_default_members(root: &str) -> Tree {
+    let schema = "[[bin]]\nname = \"schema\"\npath = \"src/schema.rs\"\n";
+    let root = format!("[workspace]\nresolver = \"3\"\nmembers = [\"cli\", \"config\", \"policy\"]\n{root}\n");
+    Tree::of(&[
+        ("Cargo.toml", &root),
+        ("cli/Cargo.toml", &package("cli", "")),
+        ("cli/src/main.rs", MAIN),
+        ("config/Cargo.toml", &package("config", schema)),
+        ("config/src/lib.rs", ""),
+        ("config/src/schema.rs", MAIN),
+        ("policy/Cargo.toml", &package("policy", schema)),
+        ("policy/src/schema.rs", MAIN),
+    ])
+}
+
+#[test]
+fn default_members_are_what_is_built() {
+    let plan = try_plan(&with_default_members("default-members = [\"cli\"]"), &Flags::default()).unwrap();
+    assert_eq!(images(&plan), [("cli", "cli")]);
+    let said = notes(&plan, "selection");
+    assert_eq!(said.len(), 1, "one note for all of them: {said:?}");
+    for word in ["schema (config), schema (policy)", "`binaries = [\"NAME\"]`", "`--workspace`"] {
+        assert!(said[0].contains(word), "{word}: {said:?}");
+    }
+    // Without the key all members of a workspace without a root package are built, where two programs have one name.
+    let failure = try_plan(&with_default_members(""), &Flags::default()).unwrap_err();
+    assert!(failure.to_string().contains("two packages have a binary `schema`"), "{failure}");
+}
+
+#[test]
+fn the_root_package_is_the_default_member() {
+    let root = "[workspace]\nmembers = [\"tools/*\"]\n";
+    let files = |metadata: &str| {
+        let manifest = package("tally", &format!("{root}{metadata}"));
+        planned(&[
+            ("Cargo.toml", &manifest),
+            ("src/main.rs", MAIN),
+            ("tools/audit/Cargo.toml", &package("audit", "")),
+            ("tools/audit/src/main.rs", MAIN),
+        ])
+    };
+    assert_eq!(images(&files("")), [("tally", "tally")]);
+    let table = "[workspace.metadata.dockerize]\n";
+    let both = [("tally", "tally"), ("audit", "audit")];
+    assert_eq!(images(&files(&format!("{table}workspace = true\n"))), both);
+    assert_eq!(images(&files(&format!("{table}binaries = [\"audit\"]\n"))), [("audit", "audit")]);
+}
+
+#[test]
+fn a_root_package_without_a_binary_does_not_hide_the_others() {
+    let plan = planned(&[
+        ("Cargo.toml", &package("core", "[workspace]\nmembers = [\"server\"]\n")),
+        ("src/lib.rs", ""),
+        ("server/Cargo.toml", &package("server", "")),
+        ("server/src/main.rs", MAIN),
+    ]);
+    assert_eq!(images(&plan), [("server", "server")]);
+    assert!(notes(&plan, "selection")[0].contains("the default members have no binary"), "{:?}", plan.notes);
+}
+
+#[test]
+fn the_command_line_chooses_others() {
+    let tree =
+        with_default_members("default-members = [\"cli\"]\n[workspace.metadata.dockerize]\nexclude = [\"policy\"]");
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let ask = |packages: &[&str], binaries: &[&str], workspace: bool| {
+        let asked = Asked { packages: list(packages), binaries: list(binaries), workspace };
+        try_plan(&tree, &Flags { asked, ..Flags::default() })
+    };
+    assert_eq!(images(&ask(&["config"], &[], false).unwrap()), [("config", "schema")]);
+    assert_eq!(images(&ask(&["config@0.1.0"], &[], false).unwrap()), [("config", "schema")]);
+    assert_eq!(images(&ask(&[], &[], true).unwrap()), [("cli", "cli"), ("config", "schema")]);
+    // What the command line names wins over `exclude`.
+    assert_eq!(images(&ask(&["policy"], &["schema"], false).unwrap()), [("policy", "schema")]);
+    assert!(ask(&[], &["schema"], false).unwrap_err().to_string().contains("two packages"));
+    assert_eq!(ask(&[], &["shema"], false).unwrap_err().to_string(), "there is no binary `shema`");
+    assert_eq!(ask(&["cli"], &["schema"], false).unwrap_err().to_string(), "there is no binary `schema`");
+    assert_eq!(ask(&["polcy"], &[], false).unwrap_err().to_string(), "there is no package `polcy`");
+}
