@@ -124,3 +124,52 @@ fn the_command_line_chooses_others() {
     assert_eq!(ask(&["cli"], &["schema"], false).unwrap_err().to_string(), "there is no binary `schema`");
     assert_eq!(ask(&["polcy"], &[], false).unwrap_err().to_string(), "there is no package `polcy`");
 }
+
+#[test]
+fn programs_for_no_linux_get_no_image() {
+    let root = "[workspace]\nresolver = \"3\"\nmembers = [\"server\", \"device\", \"web\"]\n";
+    let files = |metadata: &str| {
+        let tree = Tree::of(&[
+            ("Cargo.toml", &format!("{root}{metadata}")),
+            ("server/Cargo.toml", &package("server", "")),
+            ("server/src/main.rs", MAIN),
+            ("device/Cargo.toml", &package("device", "")),
+            ("device/src/main.rs", "#![no_std]\n#![no_main]\n"),
+            ("device/.cargo/config.toml", "[build]\ntarget = \"thumbv7em-none-eabihf\"\n"),
+            ("web/Cargo.toml", &package("web", "")),
+            ("web/src/main.rs", MAIN),
+            ("web/Trunk.toml", "[build]\n"),
+        ]);
+        try_plan(&tree, &Flags::default()).unwrap()
+    };
+    let plan = files("");
+    assert_eq!(images(&plan), [("server", "server")]);
+    let said = notes(&plan, "selection");
+    assert!(said[0].starts_with("device gets no image: it is for thumbv7em-none-eabihf"), "{said:?}");
+    assert!(said[1].contains("Trunk builds it for a browser, as web/Trunk.toml says"), "{said:?}");
+    // A build for Linux does not compile the one, and does compile the other.
+    assert_eq!(plan.test.cargo_args, ["--workspace", "--exclude", "device"]);
+    // Whoever names one knows better.
+    let plan = files("[workspace.metadata.dockerize]\nbinaries = [\"web\", \"server\"]\n");
+    assert_eq!(images(&plan).len(), 2);
+}
+
+#[test]
+fn a_dependency_of_browsers_is_only_noted() {
+    let said = |metadata: &str, features: &str| {
+        let plan = planned(&[
+            (
+                "Cargo.toml",
+                &package("app", &format!("[workspace]\n[dependencies]\nyew = {{ path = \"yew\" }}\n{metadata}")),
+            ),
+            ("src/main.rs", MAIN),
+            ("yew/Cargo.toml", &package("yew", &format!("[features]\ndefault = [{features}]\ncsr = []\nssr = []\n"))),
+            ("yew/src/lib.rs", ""),
+        ]);
+        assert_eq!(images(&plan), [("app", "app")]);
+        notes(&plan, "runtime:yew").join("")
+    };
+    assert!(said("", "\"csr\"").contains("`exclude = [\"app\"]`"));
+    assert_eq!(said("", "\"ssr\""), "");
+    assert_eq!(said("[package.metadata.leptos]\nsite-root = \"site\"\n", "\"csr\""), "");
+}

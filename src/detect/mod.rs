@@ -46,6 +46,8 @@ pub struct Findings {
     pub server: Option<Because>,
     /// Who reads the command line.
     pub arguments: Option<Because>,
+    /// Which direct dependency does its work in a browser.
+    pub browser: Option<Because>,
     /// Databases and queues that it speaks to.
     pub services: Vec<ServiceFinding>,
     /// Databases that it could speak to as well, of which one was taken.
@@ -88,6 +90,13 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
             Need::Resolver => &mut findings.resolver,
             Need::Settings => &mut settings,
             Need::Arguments => &mut findings.arguments,
+            Need::Browser => {
+                let mut own = graph.find(&member.name).iter().filter(|package| package.local);
+                if member.serves_leptos || !own.any(|own| own.dependencies.contains(&package.name)) {
+                    continue;
+                }
+                &mut findings.browser
+            }
             Need::Asset => {
                 defaults.extend(row.path.as_ref().map(|path| (path.as_str(), because(row, package))));
                 continue;

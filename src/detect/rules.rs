@@ -94,6 +94,7 @@ pub(super) enum Need {
     Settings,
     Asset,
     Arguments,
+    Browser,
 }
 
 /// A row of runtime.toml.

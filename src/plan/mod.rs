@@ -213,6 +213,13 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
 fn of_image(settings: &Settings, candidate: &Candidate<'_>, group: &model::Group) -> Vec<Because> {
     let findings = &candidate.findings;
     let mut notes = findings.unknown.clone();
+    notes.extend(findings.browser.iter().map(|browser| Because {
+        text: format!(
+            "{}: {}; if the program is for a browser, `exclude = [\"{}\"]` in the metadata leaves it out",
+            candidate.selected.binary.name, browser.text, candidate.selected.member.name
+        ),
+        ..browser.clone()
+    }));
     if settings.of(&candidate.selected.member.name).services.is_none() {
         notes.extend(findings.other_services.iter().cloned());
     }

@@ -211,7 +211,7 @@ impl<'c, 'a> Choice<'c, 'a> {
             if !listed {
                 return Some(Out::Unnamed);
             }
-        } else if !(table.workspace || member.by_default || self.falls_back) {
+        } else if !(table.workspace || member.by_default || self.falls_back) && binary.elsewhere.is_none() {
             return Some(Out::NotByDefault);
         }
         // What the command line names wins over the metadata.
@@ -223,6 +223,13 @@ impl<'c, 'a> Choice<'c, 'a> {
         }
         if asked_by_name || (listed && self.asked.is_empty()) {
             return None;
+        }
+        if let Some(elsewhere) = &binary.elsewhere {
+            let file = self.workspace.relative(&elsewhere.file);
+            return Some(Out::Because(format!(
+                "{}, as {file} says; `binaries = [\"{}\"]` in the metadata takes it in all the same",
+                elsewhere.why, binary.name
+            )));
         }
         if let Some(alias) = alias(self.workspace, member, binary).filter(|_| !asked_by_package) {
             return Some(Out::Because(format!("it is a task of the developers (cargo {alias})")));

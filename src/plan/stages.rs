@@ -9,7 +9,7 @@ use super::{Candidate, Flags, WORKDIR, caches, target};
 use crate::config::Settings;
 use crate::detect;
 use crate::failure::Result;
-use crate::workspace::{Features, Workspace};
+use crate::workspace::{Binary, Features, Workspace};
 
 /// Where programs run that are under work; each has a folder of its own there.
 const DESK: &str = "/srv";
@@ -67,6 +67,11 @@ pub(super) fn test(
         notes.push(because.clone());
     }
     let mut cargo_args = vec!["--workspace".to_owned()];
+    // A build for Linux does not compile them.
+    let is_bare = |binary: &Binary| binary.elsewhere.as_ref().is_some_and(|elsewhere| !elsewhere.compiles);
+    for member in workspace.members.iter().filter(|member| member.binaries.iter().any(is_bare)) {
+        cargo_args.extend(["--exclude".to_owned(), member.name.clone()]);
+    }
     cargo_args.extend(features.flags());
     let target = caches::target(workspace, toolchain, context, group, "tests");
     // Results are read by the name of their run, whichever target and profile they are of.

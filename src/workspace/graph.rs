@@ -23,6 +23,8 @@ pub struct GraphPackage {
     pub links: Option<String>,
     /// Its build script, absolute.
     pub build_script: Option<Utf8PathBuf>,
+    /// The names of its normal dependencies that are compiled for the target.
+    pub dependencies: BTreeSet<String>,
     /// The names of its build-dependencies in this graph.
     pub build_dependencies: BTreeSet<String>,
     /// `[package.metadata.system-deps]`: names of libraries as pkg-config knows them, each with the feature that it hangs on.
@@ -114,11 +116,11 @@ pub(super) fn resolve(
     triple: &str,
 ) -> Result<BinaryGraph> {
     let set = simulate(graph, members, features, triple)?;
-    let on_host: BTreeSet<&str> = set
-        .host_features()
-        .packages_with_features(DependencyDirection::Forward)
-        .map(|list| list.package().name())
-        .collect();
+    let names = |features: &FeatureSet<'_>| -> BTreeSet<String> {
+        let lists = features.packages_with_features(DependencyDirection::Forward);
+        lists.map(|list| list.package().name().to_owned()).collect()
+    };
+    let (on_target, on_host) = (names(set.target_features()), names(set.host_features()));
     let mut found: BTreeMap<String, BTreeMap<String, GraphPackage>> = BTreeMap::new();
     for (side, features) in set.all_features() {
         for list in features.packages_with_features(DependencyDirection::Forward) {
@@ -134,6 +136,11 @@ pub(super) fn resolve(
                     build_script: package
                         .build_target(&BuildTargetId::BuildScript)
                         .map(|target| target.path().to_owned()),
+                    dependencies: package
+                        .direct_links()
+                        .filter(|link| link.normal().is_present() && on_target.contains(link.to().name()))
+                        .map(|link| link.to().name().to_owned())
+                        .collect(),
                     build_dependencies: package
                         .direct_links()
                         .filter(|link| link.build().is_present() && on_host.contains(link.to().name()))

@@ -4,6 +4,7 @@
 mod addresses;
 mod bill;
 mod cargo_config;
+mod elsewhere;
 mod fixtures;
 mod graph;
 mod lock;
@@ -23,6 +24,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use addresses::public_address;
 pub use bill::{Bill, BillEdge, BillPackage, BillSource, EdgeKind, PackageOrigin};
 pub use cargo_config::{CargoConfig, Link};
+pub use elsewhere::Elsewhere;
 pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
 pub use lock::update as update_lock;
 pub use origins::Origin;
@@ -133,6 +135,8 @@ pub struct Member {
     pub features: Vec<String>,
     /// Those that `default` turns on, directly or through others.
     pub default_features: Vec<String>,
+    /// Whether cargo-leptos builds its binary for the server, and its library for the browser.
+    pub serves_leptos: bool,
     /// What its sources name.
     pub sources: SourceFacts,
 }
@@ -146,6 +150,8 @@ pub struct Binary {
     pub required_features: Vec<String>,
     /// Its first source, absolute.
     pub path: Utf8PathBuf,
+    /// What says that it runs on no Linux.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 impl Workspace {
@@ -310,6 +316,8 @@ fn root_package<'a>(members: &'a [Member], root: &Utf8Path) -> Option<&'a Member
 
 fn member(package: &guppy::graph::PackageMetadata<'_>, by_default: bool) -> Result<Member> {
     let dir = package.manifest_path().parent().unwrap_or(Utf8Path::new("/")).to_owned();
+    let manifest = read(package.manifest_path())?;
+    let elsewhere = elsewhere::of_package(&dir, &manifest);
     let binaries: Vec<Binary> = package
         .build_targets()
         .filter_map(|target| match target.id() {
@@ -317,6 +325,7 @@ fn member(package: &guppy::graph::PackageMetadata<'_>, by_default: bool) -> Resu
                 name: name.to_owned(),
                 required_features: target.required_features().to_vec(),
                 path: target.path().to_owned(),
+                elsewhere: elsewhere.clone().or_else(|| elsewhere::of_binary(&dir, &manifest, name, target.path())),
             }),
             _ => None,
         })
@@ -327,7 +336,6 @@ fn member(package: &guppy::graph::PackageMetadata<'_>, by_default: bool) -> Resu
         doctests: library.is_some_and(|library| library.doctest_by_default()),
         name: package.name().to_owned(),
         version: package.version().to_string(),
-        manifest: read(package.manifest_path())?,
         description: package.description().map(str::to_owned),
         license: package.license().map(str::to_owned),
         repository: package.repository().map(str::to_owned),
@@ -335,6 +343,8 @@ fn member(package: &guppy::graph::PackageMetadata<'_>, by_default: bool) -> Resu
         features: package.named_features().map(str::to_owned).collect(),
         default_features: graph::default_features(package)?,
         sources: sources::scan(&dir),
+        serves_leptos: elsewhere::serves_leptos(&manifest),
+        manifest,
         by_default,
         binaries,
         dir,
