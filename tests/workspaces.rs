@@ -173,3 +173,32 @@ fn a_dependency_of_browsers_is_only_noted() {
     assert_eq!(said("", "\"ssr\""), "");
     assert_eq!(said("[package.metadata.leptos]\nsite-root = \"site\"\n", "\"csr\""), "");
 }
+
+#[test]
+fn std_is_compiled_from_its_sources() {
+    let dockerfile = |toolchain: (&str, &str), config: &str| {
+        let manifest = package("app", "[workspace]\n");
+        let plan = planned(&[
+            ("Cargo.toml", &manifest),
+            ("src/main.rs", MAIN),
+            (".cargo/config.toml", config),
+            // It is for the image: what runs the tests reads the workspace.
+            toolchain,
+        ]);
+        let components = plan.toolchain.components.clone();
+        (components, cargo_dockerize::render::build_files(&plan).unwrap().remove(0).contents)
+    };
+    let config =
+        "[unstable]\nbuild-std = [\"std\", \"panic_abort\"]\n[build]\ntarget = \"x86_64-unknown-linux-musl\"\n";
+    let (components, text) = dockerfile(("rust-toolchain", "nightly-2026-01-15\n"), config);
+    assert_eq!(components, ["rust-src"]);
+    assert!(
+        text.contains("rustup toolchain install nightly-2026-01-15 --profile minimal --component rust-src"),
+        "{text}"
+    );
+    // The variable wins over the target of the file.
+    assert!(text.contains("ENV CARGO_BUILD_TARGET="), "{text}");
+    let listed = "[toolchain]\nchannel = \"nightly-2026-01-15\"\ncomponents = [\"rust-src\", \"clippy\"]\n";
+    assert_eq!(dockerfile(("rust-toolchain.toml", listed), config).0, ["rust-src"]);
+    assert!(dockerfile(("rust-toolchain", "nightly-2026-01-15\n"), "[build]\njobs = 2\n").0.is_empty());
+}

@@ -217,7 +217,7 @@ pub struct Toolchain {
     pub install_chef: Option<String>,
     /// A toolchain that rustup has to install, because no image has it.
     pub install: Option<String>,
-    /// Components that the toolchain file asks for and a build needs.
+    /// Components that a build needs: of those that the toolchain file lists, and std's sources where it is compiled from them.
     pub components: Vec<String>,
     /// Targets that the toolchain file asks for and a build script may compile for.
     pub targets: Vec<String>,

@@ -63,15 +63,21 @@ pub(super) fn decide(
             (mirrored(&image, settings), None)
         }
     };
-    let components = workspace.toolchain.iter().flat_map(|file| &file.components);
+    let listed = workspace.toolchain.iter().flat_map(|file| &file.components);
+    // rustfmt, clippy and the like build nothing.
+    let listed = listed.filter(|name| matches!(name.as_str(), "rust-src" | "llvm-tools"));
+    let mut components: Vec<String> = listed.cloned().collect();
+    // Whoever compiles std on a machine of their own may have its sources without a list that says so.
+    if workspace.cargo_config.build_std && !components.iter().any(|name| name == "rust-src") {
+        components.push("rust-src".to_owned());
+    }
     let targets = workspace.toolchain.iter().flat_map(|file| &file.targets);
     Toolchain {
         channel,
         image,
         install_chef,
         install,
-        // rustfmt, clippy and the like build nothing.
-        components: components.filter(|name| matches!(name.as_str(), "rust-src" | "llvm-tools")).cloned().collect(),
+        components,
         targets: targets.filter(|name| !ELSEWHERE.iter().any(|system| name.contains(system))).cloned().collect(),
         build_ca: table.build_ca.iter().map(|file| context.inside(file)).collect(),
         codename,

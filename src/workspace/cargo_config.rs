@@ -27,6 +27,8 @@ pub struct CargoConfig {
     pub offline: bool,
     /// `[net] git-fetch-with-cli`.
     pub git_cli: bool,
+    /// `[unstable] build-std`: std is compiled with the program, from its sources.
+    pub build_std: bool,
 }
 
 /// Sections that say nothing of a build elsewhere.
@@ -111,6 +113,12 @@ impl CargoConfig {
         }
         self.offline |= get("net", "offline").and_then(Value::as_bool) == Some(true);
         self.git_cli |= get("net", "git-fetch-with-cli").and_then(Value::as_bool) == Some(true);
+        self.build_std |= match get("unstable", "build-std") {
+            Some(Value::Array(crates)) => !crates.is_empty(),
+            Some(Value::String(crates)) => !crates.is_empty(),
+            Some(Value::Boolean(on)) => *on,
+            _ => false,
+        };
         self.registries(table);
     }
 
@@ -180,6 +188,17 @@ mod tests {
         assert_eq!(config.wrappers["RUSTC_WRAPPER"], "sccache");
         assert_eq!(config.registries["company"], "sparse+https://crates.example/");
         assert_eq!(config.vendored, ["/w/vendor"]);
+    }
+
+    #[test]
+    fn std_from_its_sources() {
+        let builds = |said: &str| {
+            let mut config = CargoConfig::default();
+            config.add(Utf8Path::new("/w"), &format!("[unstable]\nbuild-std = {said}\n").parse().unwrap());
+            config.build_std
+        };
+        assert!(builds("[\"std\", \"panic_abort\"]") && builds("\"core,alloc\"") && builds("true"));
+        assert!(!builds("[]") && !builds("false"));
     }
 
     proptest::proptest! {
