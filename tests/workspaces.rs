@@ -29,6 +29,10 @@ fn planned(files: &[(&str, &str)]) -> Plan {
     try_plan(&Tree::of(files), &Flags::default()).unwrap()
 }
 
+fn refused(files: &[(&str, &str)]) -> Failure {
+    try_plan(&Tree::of(files), &Flags::default()).unwrap_err()
+}
+
 fn package(name: &str, more: &str) -> String {
     format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}")
 }
@@ -201,4 +205,48 @@ fn std_is_compiled_from_its_sources() {
     let listed = "[toolchain]\nchannel = \"nightly-2026-01-15\"\ncomponents = [\"rust-src\", \"clippy\"]\n";
     assert_eq!(dockerfile(("rust-toolchain.toml", listed), config).0, ["rust-src"]);
     assert!(dockerfile(("rust-toolchain", "nightly-2026-01-15\n"), "[build]\njobs = 2\n").0.is_empty());
+}
+
+/// A package that uses sqlx of a version, with these other files.
+fn with_sqlx(version: &str, features: &str, files: &[(&str, &str)]) -> Vec<(String, String)> {
+    let sqlx = format!(
+        "[package]\nname = \"sqlx-macros\"\nversion = \"{version}\"\nedition = \"2024\"\n[lib]\nproc-macro = true\n[features]\noffline = []\n"
+    );
+    let app = format!("[workspace]\n[dependencies]\nsqlx-macros = {{ path = \"sqlx\", features = [{features}] }}\n");
+    let all = [("Cargo.toml", package("store", &app)), ("sqlx/Cargo.toml", sqlx), ("sqlx/src/lib.rs", String::new())];
+    let all = all.into_iter().map(|(path, text)| (path.to_owned(), text));
+    all.chain(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))).collect()
+}
+
+fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
+    files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect()
+}
+
+const ASKS: &str = "fn main() { sqlx::query!(\"SELECT 1\"); }\n";
+
+#[test]
+fn a_database_that_tests_ask_stops_no_plan() {
+    let in_tests = [("src/main.rs", MAIN), ("tests/api.rs", "#[test]\nfn rows() { sqlx::query!(\"SELECT 1\"); }\n")];
+    let in_module =
+        [("src/main.rs", "fn main() {}\n#[cfg(test)]\nmod tests { fn f() { sqlx::query!(\"SELECT 1\"); } }\n")];
+    for (files, place) in [(&in_tests[..], "tests/api.rs:2"), (&in_module[..], "src/main.rs:3")] {
+        let plan = planned(&borrowed(&with_sqlx("0.8.6", "", files)));
+        assert!(notes(&plan, "sqlx-tests")[0].contains(&format!("(`query!` in {place})")), "{:?}", plan.notes);
+        assert!(!plan.groups[0].env.contains_key("SQLX_OFFLINE"));
+        let saved = [files, &[(".sqlx/query-1.json", "{}")]].concat();
+        assert!(notes(&planned(&borrowed(&with_sqlx("0.8.6", "", &saved))), "sqlx-tests").is_empty());
+    }
+    let failure = refused(&borrowed(&with_sqlx("0.8.6", "", &[("src/main.rs", ASKS)])));
+    assert!(failure.to_string().contains("`query!` in src/main.rs:1"), "{failure}");
+}
+
+#[test]
+fn answers_of_an_older_sqlx() {
+    let files = [("src/main.rs", ASKS), ("sqlx-data.json", "{}")];
+    let plan = planned(&borrowed(&with_sqlx("0.6.3", "\"offline\"", &files)));
+    assert_eq!(plan.groups[0].env["SQLX_OFFLINE"], "true");
+    let failure = refused(&borrowed(&with_sqlx("0.6.3", "", &files)));
+    assert!(failure.to_string().contains("no feature `offline`"), "{failure}");
+    let failure = refused(&borrowed(&with_sqlx("0.6.3", "\"offline\"", &files[..1])));
+    assert!(failure.report().contains("sqlx-data.json"), "{}", failure.report());
 }

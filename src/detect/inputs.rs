@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8PathBuf;
+
 use super::native::Native;
 use super::rules::{self, Needs};
 use crate::failure::{Failure, Kind, Result};
 use crate::image_paths::CA_BUNDLE;
 use crate::plan::model::Because;
-use crate::workspace::{BinaryGraph, Member, Workspace};
+use crate::workspace::{BinaryGraph, Member, Named, Workspace};
 
 /// sqlx's macros that ask a database while the program is compiled.
 const SQLX: &[&str] = &[
@@ -121,12 +123,25 @@ fn well_known_messages(workspace: &Workspace, graph: &BinaryGraph, native: &[Nat
 fn sqlx(workspace: &Workspace, graph: &BinaryGraph, found: &mut Vec<Native>) -> Result<()> {
     let Some(package) = graph.find("sqlx-macros").first() else { return Ok(()) };
     let asked = members(workspace, graph).find_map(|member| {
-        let (name, place) = member.sources.macros.iter().find(|(name, _)| SQLX.contains(&name.as_str()))?;
+        let (name, place) = asks(&member.sources.macros)?;
         Some((member, name, workspace.place(&place.0, place.1)))
     });
     let Some((member, name, place)) = asked else { return Ok(()) };
-    let folders = [&workspace.root, &member.dir];
-    let Some(saved) = folders.into_iter().map(|folder| folder.join(".sqlx")).find(|folder| folder.is_dir()) else {
+    let saved = saved(workspace, member);
+    // Up to 0.6 it reads them only with a feature, and the tool for them has no `--workspace`.
+    let old = semver::Version::parse(&package.version).is_ok_and(|version| version < semver::Version::new(0, 7, 0));
+    if let (true, Some(saved), false) = (old, &saved, package.has_feature("offline")) {
+        return Err(Failure::new(
+            Kind::Workspace,
+            format!(
+                "{} has no feature `offline`, and reads nothing from {}",
+                package.spec(),
+                workspace.relative(saved)
+            ),
+        )
+        .help("add `offline` to the features of sqlx: there is no database in a build"));
+    }
+    let Some(saved) = saved else {
         return Err(Failure::new(
             Kind::Workspace,
             format!(
@@ -134,7 +149,12 @@ fn sqlx(workspace: &Workspace, graph: &BinaryGraph, found: &mut Vec<Native>) -> 
                 member.name
             ),
         )
-        .help("run `cargo sqlx prepare --workspace` with your database at hand, and commit the folder .sqlx"));
+        .help(if old {
+            "run `cargo sqlx prepare -- --bins` in the package's folder with your database at hand, turn on sqlx's feature \
+             `offline`, and commit sqlx-data.json"
+        } else {
+            "run `cargo sqlx prepare --workspace` with your database at hand, and commit the folder .sqlx"
+        }));
     };
     let file = workspace.relative(&saved);
     let because = Because {
@@ -147,6 +167,39 @@ fn sqlx(workspace: &Workspace, graph: &BinaryGraph, found: &mut Vec<Native>) -> 
     let needs = Needs { env, ..Needs::default() };
     found.push(Native { needs, because, builds: true });
     Ok(())
+}
+
+/// The call that asks a database, with its place.
+fn asks(macros: &Named) -> Option<(&String, &(Utf8PathBuf, usize))> {
+    macros.iter().find(|(name, _)| SQLX.contains(&name.as_str()))
+}
+
+/// Where the answers are: in the workspace's root or beside the package's manifest.
+fn saved(workspace: &Workspace, member: &Member) -> Option<Utf8PathBuf> {
+    let names = [".sqlx", "sqlx-data.json"];
+    let places = [&workspace.root, &member.dir].into_iter().flat_map(|folder| names.map(|name| folder.join(name)));
+    places.into_iter().find(|place| place.exists())
+}
+
+/// Tests that ask a database while they are compiled, where no answers are saved.
+pub fn tests_that_ask(workspace: &Workspace) -> Option<Because> {
+    if !workspace.has_package("sqlx-macros") {
+        return None;
+    }
+    let mut unsaved = workspace.members.iter().filter(|member| saved(workspace, member).is_none());
+    let (member, (name, (file, line))) =
+        unsaved.find_map(|member| Some((member, asks(&member.sources.test_macros)?)))?;
+    let file = workspace.place(file, *line);
+    Some(Because {
+        text: format!(
+            "the tests of {} ask a database while they are compiled (`{name}!` in {file}): the stage `test` needs a \
+             `DATABASE_URL` in `build-env`, or the answers that `cargo sqlx prepare --workspace -- --all-targets` saves",
+            member.name
+        ),
+        krate: None,
+        rule: "sqlx-tests".to_owned(),
+        file: Some(file),
+    })
 }
 
 /// The members that a graph compiles.

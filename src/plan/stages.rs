@@ -66,6 +66,7 @@ pub(super) fn test(
         because = Because::new("nextest-version", text);
         notes.push(because.clone());
     }
+    notes.extend(detect::tests_that_ask(workspace));
     let mut cargo_args = vec!["--workspace".to_owned()];
     // A build for Linux does not compile them.
     let is_bare = |binary: &Binary| binary.elsewhere.as_ref().is_some_and(|elsewhere| !elsewhere.compiles);

@@ -9,6 +9,7 @@ mod fixtures;
 mod graph;
 mod lock;
 mod metadata;
+mod names;
 mod origins;
 mod ports;
 mod profiles;
@@ -27,6 +28,7 @@ pub use cargo_config::{CargoConfig, Link};
 pub use elsewhere::Elsewhere;
 pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
 pub use lock::update as update_lock;
+pub use names::Named;
 pub use origins::Origin;
 pub use ports::PortFact;
 pub use profiles::CargoProfile;
@@ -236,6 +238,11 @@ impl Workspace {
     /// Whether the root manifest has a `[workspace]` table.
     pub fn has_workspace_table(&self) -> bool {
         toml_edit::Document::parse(self.manifest.as_str()).is_ok_and(|manifest| manifest.contains_key("workspace"))
+    }
+
+    /// Whether a package of this name is in the whole resolved graph.
+    pub fn has_package(&self, name: &str) -> bool {
+        self.graph.packages().any(|package| package.name() == name)
     }
 
     /// Packages in the whole resolved graph.

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use super::fixtures;
+use super::names::{self, Named};
 use super::ports::{self, PortFact};
 
 /// Larger files are generated, and would take longer than they tell.
@@ -37,8 +38,14 @@ pub struct SourceFacts {
     /// Files that tests read: those in folders for them (`tests`, `fixtures`, `testdata`) that a literal of a test names, or a
     /// folder of theirs.
     pub fixtures: Vec<Input>,
-    /// Macros that are called, by name, each with the file and the line of its first call.
-    pub macros: BTreeMap<String, (Utf8PathBuf, usize)>,
+    /// Macros that the program calls.
+    pub macros: Named,
+    /// Macros that tests call.
+    pub test_macros: Named,
+    /// Crates whose paths the program uses; words that could be a crate's name are among them.
+    pub crates: Named,
+    /// Variables whose values are compiled in: `env!`.
+    pub variables: Named,
     /// Names by which the program waits for signals (`SignalKind`, `ctrl_c`), each with the file and the line of its first use.
     pub signals: BTreeMap<String, (Utf8PathBuf, usize)>,
     /// Ports that the program names, each with its file.
@@ -107,6 +114,7 @@ pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
         if program {
             facts.ports.extend(ports::find(tokens.clone()).into_iter().map(|fact| (fact, path.to_owned())));
         }
+        names::find(&mut facts, path, program, tokens.clone());
         let mut file = File { package, path, program, facts: &mut facts };
         file.walk(tokens);
         proc_macro2::extra::invalidate_current_thread_spans();
@@ -156,8 +164,6 @@ impl File<'_> {
                             self.embedded(name.as_deref(), group);
                         }
                         if let Some(name) = name {
-                            let place = || (self.path.to_owned(), group.span().start().line);
-                            self.facts.macros.entry(name.clone()).or_insert_with(place);
                             self.include(&name, group);
                         }
                         let attribute = group.delimiter() == Delimiter::Bracket && ends_with(&trees[..i], '#');
