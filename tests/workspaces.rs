@@ -250,3 +250,33 @@ fn answers_of_an_older_sqlx() {
     let failure = refused(&borrowed(&with_sqlx("0.6.3", "\"offline\"", &files[..1])));
     assert!(failure.report().contains("sqlx-data.json"), "{}", failure.report());
 }
+
+#[test]
+fn a_member_with_the_name_of_a_package_is_named_by_its_place() {
+    let files = |name: &str| {
+        let root = "[workspace]\nresolver = \"3\"\nmembers = [\"app\", \"tools/count it\"]\nexclude = [\"number\"]\n\
+                    [workspace.metadata.dockerize]\nworkspace = true\nstages = [\"dev\"]\n";
+        let member = "[dependencies]\nnumber = { package = \"itoa\", path = \"../../number\" }\n";
+        let number = package("itoa", "").replace("0.1.0", "1.0.0");
+        let plan = planned(&[
+            ("Cargo.toml", root),
+            ("app/Cargo.toml", &package("app", "")),
+            ("app/src/main.rs", MAIN),
+            ("tools/count it/Cargo.toml", &package(name, member)),
+            ("tools/count it/src/main.rs", MAIN),
+            ("number/Cargo.toml", &number),
+            ("number/src/lib.rs", ""),
+        ]);
+        let files = cargo_dockerize::render::build_files(&plan).unwrap();
+        let text = |name: &str| files.iter().find(|file| file.path.ends_with(name)).unwrap().contents.clone();
+        (text("Dockerfile"), text("dev.sh"), plan)
+    };
+    let (dockerfile, dev, plan) = files("itoa");
+    let place = "--package \"file://$PWD\"'/tools/count%20it#itoa'";
+    assert_eq!(dockerfile.matches(&format!("--package app {place} ")).count(), 2, "cook and build: {dockerfile}");
+    assert!(dev.contains(&format!("set -- {place} --bin itoa")), "{dev}");
+    let here = plan.groups[0].args_in("/home/me/my code", ["itoa"]);
+    assert_eq!(here[3], "file:///home/me/my%20code/tools/count%20it#itoa");
+    let (dockerfile, ..) = files("count");
+    assert!(dockerfile.contains("--package app --package count ") && !dockerfile.contains("$PWD"), "{dockerfile}");
+}

@@ -88,7 +88,7 @@ impl Job<'_> {
             .args(auditable)
             .args([verb, "--locked", "--target", &compile.triple, "--profile", &profile.cargo])
             .args(["--message-format", "json-render-diagnostics"])
-            .args(group.args_of(self.binaries.iter().copied()))
+            .args(group.args_in(self.folder().as_str(), self.binaries.iter().copied()))
             .args(self.flags.iter().cloned())
             .cwd(self.root)
             .speaks();
@@ -101,6 +101,11 @@ impl Job<'_> {
             command = command.env(variable, flags.join(separator));
         }
         Ok(command)
+    }
+
+    /// The workspace's root as cargo itself sees it from there.
+    fn folder(&self) -> Utf8PathBuf {
+        self.root.canonicalize_utf8().unwrap_or_else(|_| self.root.to_owned())
     }
 
     /// The user's, the plan's, and those that write into the program what a Dockerfile's build would: where sources lay is

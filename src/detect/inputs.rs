@@ -204,7 +204,8 @@ pub fn tests_that_ask(workspace: &Workspace) -> Option<Because> {
 
 /// The members that a graph compiles.
 pub(super) fn members<'a>(workspace: &'a Workspace, graph: &'a BinaryGraph) -> impl Iterator<Item = &'a Member> {
-    workspace.members.iter().filter(|member| !graph.find(&member.name).is_empty())
+    let is_in = |member: &&Member| graph.find(&member.name).iter().any(|package| package.local);
+    workspace.members.iter().filter(is_in)
 }
 
 /// Submodules that were not fetched: a member's, whose build needs what is in them.

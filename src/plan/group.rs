@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::linkage::Compiling;
-use super::model::{Because, CacheMount, Group, Linkage, Musl, Package};
+use super::model::{Because, CacheMount, Group, HERE, Linkage, Musl, Package, in_url};
 use super::{Candidate, target};
 use crate::config::Settings;
 use crate::detect::{self, Native};
 use crate::failure::Result;
 use crate::platforms;
-use crate::workspace::{BinaryGraph, Features, Member, Workspace};
+use crate::workspace::{BinaryGraph, Features, Member, Workspace, relative};
 
 /// The binaries of a group, each with why it is linked so.
 pub(super) type Members<'m, 'c> = [(&'m Candidate<'c>, Vec<Because>)];
@@ -97,7 +97,7 @@ pub(super) fn decide(
         packages,
         env,
         env_because,
-        cargo_args: cargo_args(&compiled, features),
+        cargo_args: cargo_args(workspace, &compiled, features),
         binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
         members: graph.map(|graph| own(workspace, graph)).unwrap_or_default(),
         crates,
@@ -194,13 +194,24 @@ fn count(graph: &BinaryGraph) -> (usize, usize) {
 }
 
 /// What cook and build must agree on, or the dependencies are compiled twice.
-fn cargo_args(compiled: &[&Member], features: &Features) -> Vec<String> {
+fn cargo_args(workspace: &Workspace, compiled: &[&Member], features: &Features) -> Vec<String> {
     let mut args = Vec::new();
     for member in compiled {
-        args.extend(["--package".to_owned(), member.name.clone()]);
+        args.extend(["--package".to_owned(), package(workspace, member)]);
     }
     args.extend(features_of(compiled, features));
     args
+}
+
+/// What cargo calls a member: by its name, or where another package has it too, by its place. Its version would not do, because
+/// cargo-chef writes another one into the manifest.
+pub(super) fn package(workspace: &Workspace, member: &Member) -> String {
+    if !workspace.namesakes.contains(&member.name) {
+        return member.name.clone();
+    }
+    let folder = relative(&workspace.root, &member.dir);
+    let folder = if folder.as_str().is_empty() { String::new() } else { format!("/{}", in_url(folder.as_str())) };
+    format!("file://{HERE}{folder}#{}", member.name)
 }
 
 /// The features that are on, as far as these members have them.

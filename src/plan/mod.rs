@@ -160,7 +160,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let workbench = stages::workbench(&groups);
     let test =
         stages::test((workspace, settings), &features, &toolchain, (&context, &groups[workbench.group]), &mut notes)?;
-    let dev = stages::dev(&features, &toolchain, &context, (&candidates, &images), &mut notes)?;
+    let dev = stages::dev((workspace, &features), &toolchain, &context, (&candidates, &images), &mut notes)?;
     let ignore = ignore::decide(workspace, settings, &context, &git)?;
     let profiles = profiles::decide(workspace, settings)?;
     let decided = compose::Decided { files: &files, profiles: &profiles, images: &images };

@@ -14,6 +14,7 @@ mod stages;
 
 use std::collections::BTreeMap;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -291,7 +292,7 @@ pub struct Group {
     /// Why that environment is not empty, besides what the metadata says.
     pub env_because: Vec<Because>,
     /// Arguments that cook and build share: `--package api --features …`. Packages are those of all binaries, whichever are
-    /// asked for, so that features are the same.
+    /// asked for, so that features are the same. A package whose name another one has too is named by its place, below [`HERE`].
     pub cargo_args: Vec<String>,
     /// The binaries' names.
     pub binaries: Vec<String>,
@@ -328,8 +329,27 @@ pub struct Target {
     pub cross: Cross,
 }
 
+/// In an argument of cargo's that names a package by its place: the folder that the command stands in, the workspace's root.
+pub const HERE: &str = "$PWD";
+
+/// A path as `--package file://…` takes it.
+pub(crate) fn in_url(path: &str) -> String {
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'/');
+    utf8_percent_encode(path, PLAIN).to_string()
+}
+
 impl Group {
-    /// The arguments of `cargo build` for some of its binaries.
+    /// The arguments of `cargo build` for some of its binaries, in this folder.
+    pub fn args_in<'a>(&self, folder: &str, binaries: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let here = format!("file://{HERE}");
+        let there = |word: String| match word.strip_prefix(&here) {
+            Some(rest) => format!("file://{}{rest}", in_url(folder)),
+            None => word,
+        };
+        self.args_of(binaries).into_iter().map(there).collect()
+    }
+
+    /// The arguments of `cargo build` for some of its binaries; [`HERE`] is where a shell stands.
     pub fn args_of<'a>(&self, binaries: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let binaries = binaries.into_iter().flat_map(|name| ["--bin".to_owned(), name.to_owned()]);
         self.cargo_args.iter().cloned().chain(binaries).collect()

@@ -94,7 +94,7 @@ pub(super) fn test(
 }
 
 pub(super) fn dev(
-    features: &Features,
+    (workspace, features): (&Workspace, &Features),
     toolchain: &Toolchain,
     context: &Context,
     (candidates, images): (&[Candidate<'_>], &[Image]),
@@ -108,11 +108,19 @@ pub(super) fn dev(
         );
         notes.push(Because::new("watcher-version", text));
     }
-    let programs = candidates.iter().zip(images).map(|(candidate, image)| program(features, context, candidate, image));
+    let programs = candidates
+        .iter()
+        .zip(images)
+        .map(|(candidate, image)| program((workspace, features), context, candidate, image));
     Ok(DevStage { watcher, programs: programs.collect() })
 }
 
-fn program(features: &Features, context: &Context, candidate: &Candidate<'_>, image: &Image) -> DevProgram {
+fn program(
+    (workspace, features): (&Workspace, &Features),
+    context: &Context,
+    candidate: &Candidate<'_>,
+    image: &Image,
+) -> DevProgram {
     let member = candidate.selected.member;
     let workdir = format!("{DESK}/{}", image.stage);
     // What lies under the image's working folder lies under this one.
@@ -120,8 +128,9 @@ fn program(features: &Features, context: &Context, candidate: &Candidate<'_>, im
         Some(inside) if inside.starts_with('/') => format!("{workdir}{inside}"),
         _ => path.to_owned(),
     };
+    let package = super::group::package(workspace, member);
     let mut cargo_args =
-        vec!["--package".to_owned(), member.name.clone(), "--bin".to_owned(), candidate.selected.binary.name.clone()];
+        vec!["--package".to_owned(), package, "--bin".to_owned(), candidate.selected.binary.name.clone()];
     cargo_args.extend(super::group::features_of(&[member], features));
     DevProgram {
         name: image.name.clone(),

@@ -2,6 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::plan::model::HERE;
+
 /// A word of a POSIX shell line inside a Dockerfile's `RUN`.
 pub(super) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
@@ -11,6 +13,15 @@ pub(super) fn shell_word(word: &str) -> String {
     // Control characters have no place in an argument of cargo's, and a line end would end the instruction.
     let word: String = word.chars().filter(|c| !c.is_control()).collect();
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A word of cargo's: a package's place begins where the shell stands.
+pub(super) fn cargo_word(word: &str) -> String {
+    match word.strip_prefix("file://").and_then(|rest| rest.strip_prefix(HERE)) {
+        Some("") => format!("\"file://{HERE}\""),
+        Some(rest) => format!("\"file://{HERE}\"{}", shell_word(rest)),
+        None => shell_word(word),
+    }
 }
 
 /// A value of `ENV` or `LABEL`: between double quotes, where the Dockerfile's own `\`, `"` and `$` mean something.
@@ -167,6 +178,8 @@ mod tests {
     fn nothing_breaks_out() {
         assert_eq!(shell_word("a'; rm -rf /"), r"'a'\''; rm -rf /'");
         assert_eq!(shell_word("a\nUSER root"), "'aUSER root'");
+        assert_eq!(cargo_word("file://$PWD/a#$(b)"), "\"file://$PWD\"'/a#$(b)'");
+        assert_eq!(cargo_word("$PWD"), "'$PWD'");
         assert_eq!(dockerfile_value("a \"b\" $HOME \\ \n c"), r#""a \"b\" \$HOME \\  c""#);
         assert_eq!(json_string("${TAG}"), "\"$${TAG}\"");
         assert_eq!(yaml_string("a\": b\n${{ github.token }}"), r#""a\": b\n${{ '${{' }} github.token }}""#);

@@ -138,6 +138,7 @@ fn environment() -> Result<Environment<'static>> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.add_filter("sh", filters::shell_word);
+    environment.add_filter("cargo", filters::cargo_word);
     environment.add_filter("quote", filters::dockerfile_value);
     environment.add_filter("json", filters::json_string);
     environment.add_filter("rust", filters::rust_string);

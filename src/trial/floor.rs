@@ -65,7 +65,7 @@ pub(super) fn build(setup: &Setup<'_>, tree: &Tree, ask: Ask<'_>) -> Result<Buil
     }
     // The program that is measured: other binaries of its group are not linked, as `build --bin` does not link them.
     command = command.args([&image, "cargo", "build", "--locked", "--profile", &setup.profile.cargo]);
-    command = command.args(group.args_of([setup.image.name.as_str()]));
+    command = command.args(group.args_in(&context.root(), [setup.image.name.as_str()]));
     if let Some(feature) = ask.feature {
         command = command.args(["--features".to_owned(), format!("{}/{feature}", setup.image.package)]);
     }

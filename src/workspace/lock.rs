@@ -1,9 +1,24 @@
-//! The lock file after a manifest of ours.
+//! The lock file: which names are not enough in it, and how it follows a manifest of ours.
+
+use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 
 use crate::exec::Command;
 use crate::failure::{Failure, Kind, Result};
+
+/// Names that several packages have, other versions of one package included. A file that is not there has none.
+pub(super) fn namesakes(root: &Utf8Path) -> BTreeSet<String> {
+    let text = fs_err::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    let names = text.lines().filter_map(|line| line.strip_prefix("name = \"")?.trim_end().strip_suffix('"'));
+    for name in names {
+        if !once.insert(name) {
+            twice.insert(name.to_owned());
+        }
+    }
+    twice
+}
 
 /// Has cargo bring it up to date: what is new gets in, what nobody needs goes, and everything else stays. The network is
 /// asked only where this machine does not know enough.

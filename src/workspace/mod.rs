@@ -103,6 +103,8 @@ pub struct Workspace {
     pub origins: Vec<Origin>,
     /// Registries that only this user's own configuration names; read where a package comes from one.
     pub home_registries: BTreeMap<String, String>,
+    /// Names that several packages of the lock file have.
+    pub namesakes: BTreeSet<String>,
     /// What `dockerize.lock` pins images to, where there is one.
     pub pins: Option<Lock>,
     graph: guppy::graph::PackageGraph,
@@ -210,6 +212,7 @@ impl Workspace {
             name: name.unwrap_or_else(|| "workspace".to_owned()),
             toolchain: toolchain::read(&root)?,
             pins: Lock::read(&root)?,
+            namesakes: lock::namesakes(&root),
             profiles: profiles::read(&manifest),
             target_dir: graph.workspace().target_directory().to_owned(),
             cargo_config: cargo_config::read(&root, repository.as_deref().unwrap_or(&root)),

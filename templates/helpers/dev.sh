@@ -15,7 +15,7 @@ default() { eval "[ -n \"\${$1+set}\" ]" || export "$1=$2"; }
 case $name in
 {%- for program in plan.dev.programs %}
 {{ program.name | sh }})
-  folder={{ program.workdir | sh }} && set -- {{ program.cargo_args | map("sh") | join(" ") }}
+  folder={{ program.workdir | sh }} && set -- {{ program.cargo_args | map("cargo") | join(" ") }}
 {%- for name, value in program.env | items %}
   default {{ name }} {{ value | sh }}
 {%- endfor %}
