@@ -280,3 +280,37 @@ fn a_member_with_the_name_of_a_package_is_named_by_its_place() {
     let (dockerfile, ..) = files("count");
     assert!(dockerfile.contains("--package app --package count ") && !dockerfile.contains("$PWD"), "{dockerfile}");
 }
+
+#[test]
+fn the_builders_processor_is_not_everybodys() {
+    let files = |config: &str, metadata: &str| {
+        let manifest = package("app", &format!("[workspace]\n[package.metadata.dockerize]\n{metadata}\n"));
+        let tree = Tree::of(&[("Cargo.toml", &manifest), ("src/main.rs", MAIN), (".cargo/config.toml", config)]);
+        try_plan(&tree, &Flags::default())
+    };
+    for config in [
+        "[build]\nrustflags = [\"-C\", \"target-cpu=native\"]\n",
+        "[build]\nrustflags = \"-Copt-level=3 -Ctarget-cpu=native\"\n",
+        "[target.'cfg(target_os = \"linux\")']\nrustflags = [\"-Ctarget-cpu=native\"]\n",
+        "[target.aarch64-unknown-linux-musl]\nrustflags = [\"--codegen\", \"target-cpu=native\"]\n",
+    ] {
+        let failure = files(config, "").unwrap_err();
+        assert_eq!(failure.kind(), cargo_dockerize::failure::Kind::Workspace);
+        let place = failure.place().unwrap();
+        assert_eq!((place.file.as_str(), &place.text[place.span.clone()]), (".cargo/config.toml", "target-cpu=native"));
+        for word in ["target-cpu=x86-64-v3", "allow-native-cpu = true"] {
+            assert!(failure.report().contains(word), "{}", failure.report());
+        }
+        let plan = files(config, "allow-native-cpu = true").unwrap();
+        assert!(notes(&plan, "native-cpu")[0].contains("illegal instruction"), "{:?}", plan.notes);
+    }
+    for config in [
+        "[build]\nrustflags = [\"-C\", \"target-cpu=x86-64-v3\"]\n",
+        "[target.x86_64-pc-windows-msvc]\nrustflags = [\"-Ctarget-cpu=native\"]\n",
+        // Flags of a target are all that cargo takes.
+        "[build]\nrustflags = [\"-Ctarget-cpu=native\"]\n[target.'cfg(unix)']\nrustflags = [\"-Copt-level=3\"]\n",
+    ] {
+        assert!(files(config, "").is_ok(), "{config}");
+    }
+    assert!(files("[build]\njobs = 1\n", "build-env = { RUSTFLAGS = \"-C target-cpu=native\" }").is_err());
+}

@@ -65,6 +65,8 @@ pub struct Table {
     pub native: Vec<NativeTable>,
     /// Authorities that the build trusts and the images do not: PEM files in the workspace, relative to its root.
     pub build_ca: Vec<String>,
+    /// Whether programs may be compiled for the processor that builds them (`target-cpu=native`): for images that run there.
+    pub allow_native_cpu: bool,
     /// Environment of cook and build.
     pub build_env: BTreeMap<String, String>,
     /// Where layers and compiled dependencies are kept for other machines, as `--cache` takes it: `registry=REF`.

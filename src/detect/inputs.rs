@@ -7,9 +7,11 @@ use camino::Utf8PathBuf;
 
 use super::native::Native;
 use super::rules::{self, Needs};
-use crate::failure::{Failure, Kind, Result};
+use crate::config::Table;
+use crate::failure::{Failure, Kind, Place, Result};
 use crate::image_paths::CA_BUNDLE;
 use crate::plan::model::Because;
+use crate::platforms;
 use crate::workspace::{BinaryGraph, Member, Named, Workspace};
 
 /// sqlx's macros that ask a database while the program is compiled.
@@ -77,6 +79,57 @@ pub fn linkers(workspace: &Workspace, triple: &str) -> Result<Vec<Native>> {
         }
     }
     Ok(found)
+}
+
+/// The processor that `target-cpu=native` names is the builder's.
+const NATIVE: &str = "target-cpu=native";
+
+/// Flags that compile for the processor that builds, where images are for others too; a note where the metadata allows it.
+///
+/// # Errors
+/// The metadata does not allow it.
+pub fn processor(workspace: &Workspace, table: &Table) -> Result<Option<Because>> {
+    // These win over all files.
+    let said =
+        ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"].iter().find_map(|name| Some((*name, table.build_env.get(*name)?)));
+    let links = &workspace.cargo_config.link;
+    let is_native = |triple: &str| {
+        // cargo reads `[build]` only where no `[target]` has flags.
+        let of_target = links.iter().filter(|link| link.target.is_some() && link.applies(triple));
+        let of_target: Vec<&String> = of_target.flat_map(|link| &link.rustflags).collect();
+        let of_build = links.iter().filter(|link| link.target.is_none()).flat_map(|link| &link.rustflags);
+        let flags = if of_target.is_empty() { of_build.collect() } else { of_target };
+        flags.iter().any(|flag| flag.ends_with(NATIVE))
+    };
+    let file = match said {
+        Some((name, flags)) if flags.contains(NATIVE) => format!("`{name}` in `build-env`"),
+        Some(_) => return Ok(None),
+        None => {
+            let mut all = platforms::all()?.iter().flat_map(|platform| [&platform.rust.musl, &platform.rust.gnu]);
+            if !all.any(|triple| is_native(triple)) {
+                return Ok(None);
+            }
+            format!("`{}`", workspace.cargo_config.file)
+        }
+    };
+    let text = format!("{file} compiles for the processor that builds (`{NATIVE}`)");
+    if table.allow_native_cpu {
+        let text = format!("{text}: an older one stops the program with an illegal instruction");
+        return Ok(Some(Because::new("native-cpu", text)));
+    }
+    let failure = Failure::new(Kind::Workspace, format!("{text}, and an image runs on others too")).help(
+        "write what all of them have, such as `target-cpu=x86-64-v3`; or `allow-native-cpu = true` in \
+         [workspace.metadata.dockerize] for images that run where they are built",
+    );
+    let name = workspace.cargo_config.file.clone();
+    let text = fs_err::read_to_string(workspace.root.join(&name)).unwrap_or_default();
+    Err(match text.find(NATIVE) {
+        Some(start) if said.is_none() => {
+            let span = start..start + NATIVE.len();
+            failure.at(Place { file: name, text, span, label: "whichever machine builds".to_owned() })
+        }
+        _ => failure,
+    })
 }
 
 fn config_says<'a>(

@@ -18,7 +18,7 @@ use crate::plan::model::Because;
 use crate::workspace::{BinaryGraph, GraphPackage, Member, Workspace};
 
 pub use assets::AssetFinding;
-pub use inputs::{linkers, tests_that_ask};
+pub use inputs::{linkers, processor, tests_that_ask};
 pub use native::Native;
 pub use ports::PortFinding;
 pub use rules::{Git, Needs};

@@ -116,7 +116,7 @@ pub(crate) struct Candidate<'a> {
 /// [`Kind::Engine`](crate::failure::Kind::Engine) where this machine is to compile and cannot.
 pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result<Plan> {
     let features = flags.features(settings);
-    let mut notes = Vec::new();
+    let mut notes: Vec<Because> = detect::processor(workspace, &settings.workspace)?.into_iter().collect();
     let selected = select::binaries((workspace, settings), &features, &flags.asked, &mut notes)?;
     let mut seen: BTreeMap<&str, (BinaryGraph, Findings)> = BTreeMap::new();
     let mut candidates = Vec::new();
