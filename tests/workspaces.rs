@@ -314,3 +314,20 @@ fn the_builders_processor_is_not_everybodys() {
     }
     assert!(files("[build]\njobs = 1\n", "build-env = { RUSTFLAGS = \"-C target-cpu=native\" }").is_err());
 }
+
+#[test]
+fn the_local_offset_needs_time_zones() {
+    let zones = |features: &str| {
+        let time = format!("[workspace]\n[dependencies]\ntime = {{ path = \"time\", features = [{features}] }}\n");
+        let plan = planned(&[
+            ("Cargo.toml", &package("app", &time)),
+            ("src/main.rs", MAIN),
+            ("time/Cargo.toml", &package("time", "[features]\nlocal-offset = []\nformatting = []\n")),
+            ("time/src/lib.rs", ""),
+        ]);
+        plan.images[0].rootfs.zoneinfo.clone().map(|because| because.text)
+    };
+    let why = "time 0.1.0 reads the local time zone (feature local-offset)";
+    assert_eq!(zones("\"local-offset\"").as_deref(), Some(why));
+    assert_eq!(zones("\"formatting\""), None);
+}
