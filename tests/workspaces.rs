@@ -331,3 +331,31 @@ fn the_local_offset_needs_time_zones() {
     assert_eq!(zones("\"local-offset\"").as_deref(), Some(why));
     assert_eq!(zones("\"formatting\""), None);
 }
+
+#[test]
+fn who_opens_libraries_is_linked_dynamically() {
+    let plan = |main: &str, dependency: &str| {
+        let manifest = format!("[workspace]\n[dependencies]\n{dependency} = {{ path = \"libs/{dependency}\" }}\n");
+        planned(&[
+            ("Cargo.toml", &package("host", &manifest)),
+            ("src/main.rs", main),
+            ("libs/libloading/Cargo.toml", &package("libloading", "")),
+            ("libs/libloading/src/lib.rs", ""),
+            ("libs/ash/Cargo.toml", &package("ash", "[dependencies]\nlibloading = { path = \"../libloading\" }\n")),
+            // A stub is a member, whose own code must not speak for the program.
+            ("libs/ash/src/lib.rs", ""),
+        ])
+    };
+    let dynamic = plan("use libloading::Library;\nfn main() {}\n", "libloading");
+    assert_eq!(dynamic.groups[0].linkage.name(), "dynamic-gnu");
+    let why = &dynamic.groups[0].because[0].text;
+    assert_eq!(
+        why,
+        "host opens libraries with libloading while it runs (src/main.rs:1), which a static program cannot"
+    );
+    assert!(notes(&dynamic, "dlopen")[0].contains("`assets`"), "{:?}", dynamic.notes);
+    let other = plan(MAIN, "ash");
+    assert_eq!(other.groups[0].linkage.name(), "static-musl");
+    assert!(notes(&other, "dlopen")[0].contains("libloading 0.1.0 opens libraries, for ash"), "{:?}", other.notes);
+    assert!(notes(&other, "dlopen")[0].contains("`linkage = \"dynamic-gnu\"`"));
+}

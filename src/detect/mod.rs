@@ -46,6 +46,10 @@ pub struct Findings {
     pub server: Option<Because>,
     /// Who reads the command line.
     pub arguments: Option<Because>,
+    /// Where the workspace's own code opens libraries by name.
+    pub opens: Option<Because>,
+    /// Which dependencies could do so.
+    pub could_open: Option<Because>,
     /// Which direct dependency does its work in a browser.
     pub browser: Option<Because>,
     /// Databases and queues that it speaks to.
@@ -97,6 +101,16 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
                 }
                 &mut findings.browser
             }
+            Need::Opens => {
+                let (slot, because) = match opens(workspace, graph, row) {
+                    Some((text, file)) => {
+                        (&mut findings.opens, Because { text, file: Some(file), ..because(row, package) })
+                    }
+                    None => (&mut findings.could_open, could_open(graph, because(row, package))),
+                };
+                slot.get_or_insert(because);
+                continue;
+            }
             Need::Asset => {
                 defaults.extend(row.path.as_ref().map(|path| (path.as_str(), because(row, package))));
                 continue;
@@ -118,6 +132,26 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
     findings.assets = assets::find(workspace, member, settings.is_some(), defaults);
     findings.writable = writable::find(workspace, member, &findings.assets, keeps_files);
     Ok(findings)
+}
+
+/// Where a package of the workspace calls a crate that opens libraries.
+fn opens(workspace: &Workspace, graph: &BinaryGraph, row: &RuntimeRow) -> Option<(String, String)> {
+    let word = row.krate.replace('-', "_");
+    let (member, (file, line)) =
+        inputs::members(workspace, graph).find_map(|member| Some((member, member.sources.crates.get(&word)?)))?;
+    let file = workspace.place(file, *line);
+    let text =
+        format!("{} {} with {} while it runs ({file}), which a static program cannot", member.name, row.why, row.krate);
+    Some((text, file))
+}
+
+/// Whose doing it is, where it is none of the workspace's.
+fn could_open(graph: &BinaryGraph, because: Because) -> Because {
+    let name = because.krate_name().unwrap_or_default().to_owned();
+    let users = graph.packages().filter(|package| package.target.is_some() && package.dependencies.contains(&name));
+    let users: Vec<&str> = users.map(|package| package.name.as_str()).collect();
+    let users = if users.is_empty() { String::new() } else { format!(", for {}", users.join(", ")) };
+    Because { text: format!("{}{users}", because.text), ..because }
 }
 
 fn because(row: &RuntimeRow, package: &GraphPackage) -> Because {

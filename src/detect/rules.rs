@@ -95,6 +95,7 @@ pub(super) enum Need {
     Asset,
     Arguments,
     Browser,
+    Opens,
 }
 
 /// A row of runtime.toml.

@@ -100,6 +100,30 @@ pub(super) fn decide(
     })
 }
 
+/// What is to be known of libraries that the program opens by name: no image can have those that nobody names.
+pub(super) fn libraries(candidate: &Candidate<'_>, linked: Linkage) -> Option<Because> {
+    let name = &candidate.selected.binary.name;
+    let findings = &candidate.findings;
+    let (text, because) = match (&findings.opens, &findings.could_open) {
+        (Some(because), _) => (
+            format!(
+                "{name}: the libraries that it opens while it runs are not in its image: mount them, name files in `assets`, \
+                 or take a base that has them (`images.final = \"distroless-cc\"`)"
+            ),
+            because,
+        ),
+        (None, Some(because)) if linked.is_static() => (
+            format!(
+                "{name}: {}, which a static program cannot; if it needs to, `linkage = \"dynamic-gnu\"`",
+                because.text
+            ),
+            because,
+        ),
+        _ => return None,
+    };
+    Some(Because { text, rule: "dlopen".to_owned(), ..because.clone() })
+}
+
 fn metadata(key: &str) -> Because {
     Because::new("metadata", format!("`{key}` in the metadata says so"))
 }

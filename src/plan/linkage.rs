@@ -116,6 +116,7 @@ pub(super) fn against(linkage: Linkage, findings: &Findings, glibc: Option<Glibc
     }
     let native = findings.native.iter().filter(|native| native.needs.musl >= Musl::Cxx);
     let mut evidence: Vec<Because> = native.map(|native| native.because.clone()).collect();
+    evidence.extend(findings.opens.clone());
     if linkage == Linkage::StaticGnu {
         // A static program opens libraries only of the very glibc that it was linked with, and scratch has none. Since 2.34
         // files and DNS are in the archive itself (seen to resolve on scratch with 2.36 and 2.41); builders are newer.

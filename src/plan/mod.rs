@@ -228,6 +228,7 @@ fn of_image(settings: &Settings, candidate: &Candidate<'_>, group: &model::Group
         rule: "loopback".to_owned(),
         ..port.because.clone()
     }));
+    notes.extend(images::libraries(candidate, group.linkage));
     if group.linkage == model::Linkage::StaticMusl {
         notes.extend(group::costs(candidate));
     }
