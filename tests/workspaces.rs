@@ -359,3 +359,42 @@ fn who_opens_libraries_is_linked_dynamically() {
     assert!(notes(&other, "dlopen")[0].contains("libloading 0.1.0 opens libraries, for ash"), "{:?}", other.notes);
     assert!(notes(&other, "dlopen")[0].contains("`linkage = \"dynamic-gnu\"`"));
 }
+
+#[test]
+fn an_embedded_folder_has_to_be_there() {
+    let app = "[workspace]\nexclude = [\"libs\"]\n[dependencies]\nrust-embed = { path = \"libs/embed\" }\n";
+    let manifest = package("app", app);
+    let embed = package("rust-embed", "");
+    let source = "#[derive(RustEmbed)]\n#[folder = \"web/dist\"]\nstruct Web;\n";
+    let main = format!("{source}fn main() {{}}\n");
+    let tree = |files: &[(&str, &str)]| {
+        let all = [("Cargo.toml", manifest.as_str()), ("libs/embed/Cargo.toml", &embed), ("libs/embed/src/lib.rs", "")];
+        try_plan(&Tree::of(&[&all[..], files].concat()), &Flags::default())
+    };
+    let alone = [("src/main.rs", main.as_str())];
+    let failure = tree(&alone).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "app embeds the folder `web/dist` (#[folder] in src/main.rs:2), which is not there"
+    );
+    let front = [alone[0], ("web/package.json", "{}"), ("web/pnpm-lock.yaml", "")];
+    let report = tree(&front).unwrap_err().report();
+    assert!(report.contains("pnpm run build` in `web`"), "{report}");
+    let built = [alone[0], ("web/dist/index.html", "")];
+    assert!(notes(&tree(&built).unwrap(), "embedded-folder").is_empty());
+    // Who could see to it gets the benefit of the doubt.
+    let scripted = [alone[0], ("build.rs", "fn main() {}\n")];
+    let conditional =
+        [("src/main.rs", "#[cfg(feature = \"ui\")]\npub(crate) mod web;\nfn main() {}\n"), ("src/web.rs", source)];
+    for (files, why) in [(&scripted[..], "build script"), (&conditional[..], "feature")] {
+        let plan = tree(files).unwrap();
+        assert!(notes(&plan, "embedded-folder")[0].contains(why), "{:?}", plan.notes);
+    }
+    for files in [
+        [("src/main.rs", format!("#[allow_missing = true]\n{main}")), ("README.md", String::new())],
+        [("src/main.rs", MAIN.to_owned()), ("tests/web.rs", source.to_owned())],
+    ] {
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        assert!(tree(&files).is_ok());
+    }
+}

@@ -4,6 +4,7 @@
 //! build needs, `runtime.toml` for what the program reads and writes, `test-runners.toml` for who runs the tests.
 
 mod assets;
+mod embedded;
 mod inputs;
 mod native;
 mod ports;
@@ -62,6 +63,8 @@ pub struct Findings {
     pub assets: Vec<AssetFinding>,
     /// Folders that the program writes to: absolute, or relative to its working folder.
     pub writable: Vec<(String, Because)>,
+    /// Folders that the program compiles in and that somebody has to make.
+    pub embedded: Vec<Because>,
     /// Crates that link something of which nothing is known.
     pub unknown: Vec<Because>,
 }
@@ -69,10 +72,11 @@ pub struct Findings {
 /// Looks at one member's binary; `own` is what the user says of crates.
 ///
 /// # Errors
-/// The workspace lacks what its build reads (an empty submodule, sqlx's saved answers).
+/// The workspace lacks what its build reads (an empty submodule, a folder that is compiled in, sqlx's saved answers).
 pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: &[NativeTable]) -> Result<Findings> {
     let mut findings = Findings::default();
     inputs::submodules(workspace, member)?;
+    findings.embedded = embedded::missing(workspace, graph)?;
     (findings.native, findings.unknown) = native::find(workspace, graph, own)?;
     let inputs = inputs::find(workspace, graph, &findings.native)?;
     findings.native.extend(inputs);

@@ -220,6 +220,7 @@ fn of_image(settings: &Settings, candidate: &Candidate<'_>, group: &model::Group
         ),
         ..browser.clone()
     }));
+    notes.extend(findings.embedded.iter().cloned());
     if settings.of(&candidate.selected.member.name).services.is_none() {
         notes.extend(findings.other_services.iter().cloned());
     }
