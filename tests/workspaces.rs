@@ -398,3 +398,42 @@ fn an_embedded_folder_has_to_be_there() {
         assert!(tree(&files).is_ok());
     }
 }
+
+#[test]
+fn variables_that_are_compiled_in() {
+    let plan = |files: &[(&str, &str)], metadata: &str| {
+        let manifest = package("client", &format!("{metadata}\n[workspace]\nexclude = [\"libs\"]\n"));
+        let main = "fn main() { println!(\"{} {}\", env!(\"API_BASE\"), env!(\"CARGO_PKG_VERSION\")); }\n";
+        planned(&[&[("Cargo.toml", manifest.as_str()), ("src/main.rs", main)], files].concat())
+    };
+    let unset = plan(&[], "");
+    let said = notes(&unset, "env-macro");
+    assert_eq!(said.len(), 1, "{said:?}");
+    for word in ["`API_BASE`", "src/main.rs:1", "`build-env = { API_BASE = \"…\" }`", "--build-arg API_BASE=…"] {
+        assert!(said[0].contains(word), "{word}: {said:?}");
+    }
+    let dockerfile = |plan: &Plan| cargo_dockerize::render::build_files(plan).unwrap().remove(0).contents;
+    let text = dockerfile(&unset);
+    let builder = text.split("\nFROM ").find(|stage| stage.lines().next().unwrap().ends_with(" AS builder")).unwrap();
+    assert!(builder.contains("(`env!` in src/main.rs): --build-arg API_BASE=…\nARG API_BASE\n"), "{builder}");
+    assert_eq!(text.matches("ARG API_BASE").count(), 1, "{text}");
+
+    let helper = package("built", "");
+    let built = [("build.rs", MAIN), ("libs/built/Cargo.toml", helper.as_str()), ("libs/built/src/lib.rs", "")];
+    for (files, metadata) in [
+        (&[(".cargo/config.toml", "[env]\nAPI_BASE = { value = \"a\", relative = true }\n")][..], ""),
+        (&[][..], "[package.metadata.dockerize]\nbuild-env = { API_BASE = \"https://api.example\" }"),
+        (&[("build.rs", "fn main() { println!(\"cargo::rustc-env=API_BASE=a\"); }\n")][..], ""),
+        (&[("build.rs", "fn main() { println!(\"cargo:rustc-env={name}={value}\"); }\n")][..], ""),
+        (&built[..], "[build-dependencies]\nbuilt = { path = \"libs/built\" }"),
+    ] {
+        let plan = plan(files, metadata);
+        assert!(notes(&plan, "env-macro").is_empty(), "{files:?}: {:?}", plan.notes);
+        assert!(!dockerfile(&plan).contains("ARG API_BASE"));
+    }
+    let other = plan(&[("build.rs", "fn main() { println!(\"cargo::rustc-env=OTHER=a\"); }\n")], "");
+    assert_eq!(notes(&other, "env-macro").len(), 1);
+    // An engine warns of an argument with such a name.
+    let secret = plan(&[("src/keys.rs", "const KEY: &str = env!(\"API_KEY\");\n")], "");
+    assert!(!dockerfile(&secret).contains("API_KEY") && notes(&secret, "env-macro").len() == 2);
+}

@@ -1,7 +1,8 @@
 //! Facts into findings: what a binary needs to be built and to run, each with the evidence that it rests on.
 //!
 //! Rules are data: `native.toml` (with `build-scripts.toml` and `libraries.toml` for crates that it does not know) for what the
-//! build needs, `runtime.toml` for what the program reads and writes, `test-runners.toml` for who runs the tests.
+//! build needs, `runtime.toml` for what the program reads and writes, `variables.toml` for what is set while it is compiled,
+//! `test-runners.toml` for who runs the tests.
 
 mod assets;
 mod embedded;
@@ -11,11 +12,12 @@ mod ports;
 mod rules;
 mod services;
 mod test_runner;
+mod variables;
 mod writable;
 
 use crate::config::NativeTable;
 use crate::failure::Result;
-use crate::plan::model::Because;
+use crate::plan::model::{Because, CompiledIn};
 use crate::workspace::{BinaryGraph, GraphPackage, Member, Workspace};
 
 pub use assets::AssetFinding;
@@ -65,6 +67,8 @@ pub struct Findings {
     pub writable: Vec<(String, Because)>,
     /// Folders that the program compiles in and that somebody has to make.
     pub embedded: Vec<Because>,
+    /// Variables whose values are compiled in, and that neither cargo nor a build script sets.
+    pub variables: Vec<CompiledIn>,
     /// Crates that link something of which nothing is known.
     pub unknown: Vec<Because>,
 }
@@ -78,6 +82,7 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
     inputs::submodules(workspace, member)?;
     findings.embedded = embedded::missing(workspace, graph)?;
     (findings.native, findings.unknown) = native::find(workspace, graph, own)?;
+    findings.variables = variables::find(workspace, graph)?;
     let inputs = inputs::find(workspace, graph, &findings.native)?;
     findings.native.extend(inputs);
     let mut keeps_files = None;

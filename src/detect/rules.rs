@@ -133,6 +133,23 @@ pub(super) struct LibraryRow {
     pub apk: String,
 }
 
+/// A row of variables.toml.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VariableRow {
+    name: Option<String>,
+    prefix: Option<String>,
+    #[serde(rename = "crate")]
+    pub krate: Option<String>,
+}
+
+impl VariableRow {
+    /// Whether it says that a variable is set.
+    pub fn sets(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name) || self.prefix.as_ref().is_some_and(|prefix| name.starts_with(prefix))
+    }
+}
+
 /// A row of linkers.toml.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -212,6 +229,11 @@ pub(super) fn libraries() -> Result<&'static [LibraryRow]> {
 pub(super) fn linkers() -> Result<&'static [LinkerRow]> {
     static TABLE: Cell<LinkerRow> = OnceLock::new();
     parsed(&TABLE, "linkers.toml", include_str!("linkers.toml"))
+}
+
+pub(super) fn variables() -> Result<&'static [VariableRow]> {
+    static TABLE: Cell<VariableRow> = OnceLock::new();
+    parsed(&TABLE, "variables.toml", include_str!("variables.toml"))
 }
 
 fn parsed<T: DeserializeOwned>(table: &'static Cell<T>, name: &str, text: &str) -> Result<&'static [T]> {

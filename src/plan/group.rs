@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::linkage::Compiling;
-use super::model::{Because, CacheMount, Group, HERE, Linkage, Musl, Package, in_url};
+use super::model::{Because, CacheMount, CompiledIn, Group, HERE, Linkage, Musl, Package, in_url};
 use super::{Candidate, target};
 use crate::config::Settings;
 use crate::detect::{self, Native};
@@ -70,6 +70,12 @@ pub(super) fn decide(
     for name in &settings.workspace.packages {
         want(&mut packages, name, platforms::of_target(name)?, &Because::new("metadata", "the metadata names it"));
     }
+    let mut variables: Vec<CompiledIn> = Vec::new();
+    for variable in members.iter().flat_map(|(candidate, _)| &candidate.findings.variables) {
+        if !env.contains_key(&variable.name) && variables.iter().all(|known| known.name != variable.name) {
+            variables.push(variable.clone());
+        }
+    }
     let packages = listed(packages);
     let asks = target::Asks {
         linkage,
@@ -97,6 +103,7 @@ pub(super) fn decide(
         packages,
         env,
         env_because,
+        variables,
         cargo_args: cargo_args(workspace, &compiled, features),
         binaries: members.iter().map(|(candidate, _)| candidate.selected.binary.name.clone()).collect(),
         members: graph.map(|graph| own(workspace, graph)).unwrap_or_default(),
@@ -147,6 +154,19 @@ fn want(packages: &mut Wanted, name: &str, target: bool, because: &Because) {
     if !reasons.contains(because) {
         reasons.push(because.clone());
     }
+}
+
+/// What is to be known of variables that nothing sets.
+pub(super) fn unset(group: &Group) -> impl Iterator<Item = Because> + '_ {
+    group.variables.iter().map(|variable| {
+        let name = &variable.name;
+        let argument = if variable.argument { format!(", or `build --build-arg {name}=…`") } else { String::new() };
+        let text = format!(
+            "{}, and nothing sets it: `build-env = {{ {name} = \"…\" }}` in the metadata does{argument}",
+            variable.because.text
+        );
+        Because { text, ..variable.because.clone() }
+    })
 }
 
 /// Packages whose files are read or opened by name at run time.

@@ -157,6 +157,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     for (candidate, image) in candidates.iter().zip(&images) {
         notes.extend(of_image(settings, candidate, &groups[image.group]));
     }
+    notes.extend(groups.iter().flat_map(group::unset));
     let workbench = stages::workbench(&groups);
     let test =
         stages::test((workspace, settings), &features, &toolchain, (&context, &groups[workbench.group]), &mut notes)?;

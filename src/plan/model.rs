@@ -291,6 +291,9 @@ pub struct Group {
     pub env: BTreeMap<String, String>,
     /// Why that environment is not empty, besides what the metadata says.
     pub env_because: Vec<Because>,
+    /// Variables whose values its members take while they are compiled, and that nothing sets: arguments of the build.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub variables: Vec<CompiledIn>,
     /// Arguments that cook and build share: `--package api --features …`. Packages are those of all binaries, whichever are
     /// asked for, so that features are the same. A package whose name another one has too is named by its place, below [`HERE`].
     pub cargo_args: Vec<String>,
@@ -310,6 +313,18 @@ pub struct Group {
     /// Commands after which this machine could link its binaries better.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub better: Vec<String>,
+}
+
+/// A variable whose value is compiled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct CompiledIn {
+    /// Its name.
+    pub name: String,
+    /// Which code takes it.
+    pub because: Because,
+    /// Whether the Dockerfile has an argument for it; engines warn of one whose name is that of a secret.
+    pub argument: bool,
 }
 
 /// One platform's Rust target.

@@ -21,7 +21,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::image_paths::{CA_BUNDLE, INIT, ZONEINFO};
 use crate::plan::Plan;
 use crate::plan::model::{
-    Because, Brings, CacheMount, Group, IgnoreRule, Image, Linkage, OptionalStage, SecretKind, TestRunner,
+    Because, Brings, CacheMount, CompiledIn, Group, IgnoreRule, Image, Linkage, OptionalStage, SecretKind, TestRunner,
 };
 
 /// A file for the user's tree, without the header that `emit` gives it.
@@ -199,6 +199,7 @@ fn values(plan: &Plan) -> minijinja::Value {
         owned_assets => owned_assets(plan),
         helpers_in_context => plan.context.inside(&plan.files.helpers),
         dev_folders => dev_folders(plan),
+        test_variables => Serde(test_variables(plan)),
         caches => plan.caches.iter().map(cache_mount).collect::<Vec<_>>().join(CONTINUED),
         secret_mounts => secret_mounts(plan),
         fetch_targets => fetch_targets(plan),
@@ -257,6 +258,14 @@ fn dev_folders(plan: &Plan) -> Vec<String> {
     folders
 }
 
+/// The arguments of all groups, whose members the tests compile together.
+fn test_variables(plan: &Plan) -> Vec<serde_json::Value> {
+    let mut variables: Vec<&CompiledIn> = plan.groups.iter().flat_map(|group| &group.variables).collect();
+    variables.sort_by(|one, other| one.name.cmp(&other.name));
+    variables.dedup_by(|one, other| one.name == other.name);
+    variables.into_iter().map(|variable| snake_case(serde_json::to_value(variable).unwrap_or_default())).collect()
+}
+
 /// The targets whose packages are downloaded: those of the images, and the builder's own, for build scripts and macros.
 fn fetch_targets(plan: &Plan) -> Vec<String> {
     let mut targets: Vec<String> = Vec::new();
@@ -298,6 +307,10 @@ fn template_plan(plan: &Plan) -> serde_json::Value {
         json["all_args"] = group.args_of(group.binaries.iter().map(String::as_str)).into();
         json["bins_arg"] = group.bins_arg().into();
         json["system"] = system(group).into();
+        // An empty list is left out of the plan's JSON.
+        if group.variables.is_empty() {
+            json["variables"] = serde_json::json!([]);
+        }
         // Where both say something of a variable, the target's value has the other one in it.
         let all = group.targets.iter().flat_map(|target| &target.env);
         json["env"] = joined(group.env.iter().chain(all));

@@ -1,7 +1,7 @@
 //! What the workspace's `.cargo/config.toml` says of builds: linkers, flags, wrappers, sources, registries. Only files that
 //! travel with the workspace count: those of the user's home stay on this machine, but for the registries that they name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use toml::{Table, Value};
@@ -27,6 +27,8 @@ pub struct CargoConfig {
     pub offline: bool,
     /// `[net] git-fetch-with-cli`.
     pub git_cli: bool,
+    /// The names of `[env]`.
+    pub env: BTreeSet<String>,
     /// `[unstable] build-std`: std is compiled with the program, from its sources.
     pub build_std: bool,
 }
@@ -113,6 +115,7 @@ impl CargoConfig {
         }
         self.offline |= get("net", "offline").and_then(Value::as_bool) == Some(true);
         self.git_cli |= get("net", "git-fetch-with-cli").and_then(Value::as_bool) == Some(true);
+        self.env.extend(table.get("env").and_then(Value::as_table).into_iter().flat_map(Table::keys).cloned());
         self.build_std |= match get("unstable", "build-std") {
             Some(Value::Array(crates)) => !crates.is_empty(),
             Some(Value::String(crates)) => !crates.is_empty(),
