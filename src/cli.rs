@@ -147,6 +147,9 @@ pub struct Init {
     /// Stages besides those of the images; commands that need one add it
     #[arg(long, value_name = "STAGE", value_delimiter = ',')]
     pub stages: Vec<StageArg>,
+    /// Ask nothing; without a terminal nothing is asked either
+    #[arg(long)]
+    pub yes: bool,
     /// Overwrite files that hold somebody's own work, and keep those beside them as `.orig`
     #[arg(long)]
     pub force: bool,

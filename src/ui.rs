@@ -122,6 +122,11 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// `1 member`, `2 members`
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// How many columns a result may have: as many as the terminal has, where it goes to one.
 pub fn columns() -> usize {
     terminal_size::terminal_size_of(std::io::stdout())

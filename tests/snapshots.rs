@@ -308,13 +308,13 @@ fn features_add_packages() {
 #[test]
 fn settings_and_patterns_are_assets() {
     let main = r#"fn main() {
-        read("templates/**/*.html");
-        read("config/default");
-        read(&format!("config/{name}"));
-        read("settings");
-        read("log.yaml");
-        read("Cargo.toml");
-        read("README");
+        Tera::new("templates/**/*.html");
+        config::File::with_name("config/default");
+        config::File::with_name(&format!("config/{name}"));
+        config::File::with_name("settings");
+        std::fs::read("log.yaml");
+        std::fs::read("Cargo.toml");
+        std::fs::read("README");
     }"#;
     let app = "[workspace]\n[dependencies]\nconfig = { path = \"libs/config\" }\nrocket = { path = \"libs/rocket\" }\n";
     let mut files = vec![

@@ -4,26 +4,33 @@ use camino::Utf8Path;
 use cargo_dockerize::emit::{self, Change, Own, State};
 use cargo_dockerize::exec;
 use cargo_dockerize::failure::Result;
-use cargo_dockerize::plan::model::Files;
+use cargo_dockerize::plan::model::{Files, Question};
 use cargo_dockerize::plan::{self as plans, Flags, Plan};
 use cargo_dockerize::render;
 
 use super::{Session, generate};
 use crate::cli::{Common, Init, LinkageArg, StageArg};
-use crate::ui::Shell;
+use crate::ui::{self, Shell};
+
+/// More questions than this are no short interview: the others are in `plan`.
+const QUESTIONS: usize = 5;
 
 pub fn run(args: &Init, common: &Common, shell: Shell) -> Result<()> {
     let mut session = Session::open(common)?;
     let root = session.workspace.root.clone();
-    let old = session.workspace.manifest.clone();
+    let before = session.manifests();
     let mut plan = session.note(&keys(args, &session)?)?;
+    let answers = if asks(args, shell) { interview(&plan)? } else { Vec::new() };
+    if !answers.is_empty() {
+        plan = session.answer(&plan, &answers)?;
+    }
     let mut changes = emit::compare(&root, &render::render(&plan)?)?;
     // A file of the user's own stays; ours goes beside it, and the table remembers where.
     if !args.force && changes.iter().any(|change| change.state == State::Foreign) {
         plan = session.note(&free_places(&plan, &changes))?;
         changes = emit::compare(&root, &render::render(&plan)?)?;
     }
-    changes.push(session.manifest(old));
+    changes.extend(session.changed_manifests(&before));
     let written = emit::apply(&root, &changes, if args.force { Own::Save } else { Own::Respect })?;
     generate::report(&changes, &written, shell);
     for image in &plan.images {
@@ -33,8 +40,32 @@ pub fn run(args: &Init, common: &Common, shell: Shell) -> Result<()> {
     for note in &plan.notes {
         shell.warn(&note.text);
     }
+    if !plan.questions.is_empty() && !asks(args, shell) {
+        shell.warn(format!(
+            "the evidence leaves {} open: `cargo dockerize plan` has them",
+            ui::counted(plan.questions.len(), "question")
+        ));
+    }
     shell.status("Next", "`cargo dockerize build`; `cargo dockerize plan` says why");
     Ok(())
+}
+
+/// Whether somebody is there to answer.
+fn asks(args: &Init, shell: Shell) -> bool {
+    use std::io::IsTerminal;
+    let terminals = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    terminals && !args.yes && !shell.quiet && std::env::var_os("CI").is_none()
+}
+
+/// The questions that were answered with yes.
+fn interview(plan: &Plan) -> Result<Vec<Question>> {
+    let mut agreed = Vec::new();
+    for question in plan.questions.iter().take(QUESTIONS) {
+        if ui::agreed(&question.text)? {
+            agreed.push(question.clone());
+        }
+    }
+    Ok(agreed)
 }
 
 /// The keys that the table gets: what was asked for, and what must not depend on the machine or the day.

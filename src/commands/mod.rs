@@ -19,10 +19,13 @@ mod plan;
 mod verify;
 mod xtask;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use cargo_dockerize::config::{self, Settings};
 use cargo_dockerize::emit::{Change, State};
 use cargo_dockerize::failure::Result;
 use cargo_dockerize::host::Host;
+use cargo_dockerize::plan::model::{Answer, Question};
 use cargo_dockerize::plan::{self as plans, Asked, Flags, HostFlags, Plan};
 use cargo_dockerize::render::{self, GeneratedFile};
 use cargo_dockerize::workspace::{Features, Query, Workspace};
@@ -114,11 +117,41 @@ impl Session {
         self.plan()
     }
 
-    /// What becomes of the root manifest, which was this.
-    pub fn manifest(&self, old: String) -> Change {
-        let new = self.workspace.manifest.clone();
-        let state = if new == old { State::Current } else { State::Stale };
-        Change { path: "Cargo.toml".into(), state, old, new }
+    /// Decides with these answers in the tables of their packages as well.
+    pub fn answer(&mut self, plan: &Plan, answers: &[Question]) -> Result<Plan> {
+        for (package, keys) in answered(plan, answers) {
+            let Some(member) = self.workspace.members.iter_mut().find(|member| member.name == package) else {
+                continue;
+            };
+            let keys: Vec<(&str, toml_edit::Value)> = keys.into_iter().collect();
+            if member.dir == self.workspace.root {
+                self.workspace.manifest = config::edit_package(&self.workspace.manifest, &keys)?;
+                member.manifest.clone_from(&self.workspace.manifest);
+            } else {
+                member.manifest = config::edit_package(&member.manifest, &keys)?;
+            }
+        }
+        self.settings = config::load(&self.workspace)?;
+        self.plan()
+    }
+
+    /// The texts of the manifests, by their paths from the root: the root's first.
+    pub fn manifests(&self) -> Vec<(String, String)> {
+        let members = self.workspace.members.iter().filter(|member| member.dir != self.workspace.root);
+        let members =
+            members.map(|member| (self.workspace.relative(&member.dir.join("Cargo.toml")), member.manifest.clone()));
+        std::iter::once(("Cargo.toml".to_owned(), self.workspace.manifest.clone())).chain(members).collect()
+    }
+
+    /// What becomes of the manifests, which were these. The root's is told of also where it stays.
+    pub fn changed_manifests(&self, before: &[(String, String)]) -> Vec<Change> {
+        let both = before.iter().zip(self.manifests()).enumerate();
+        both.filter(|(i, ((_, old), (_, new)))| *i == 0 || old != new)
+            .map(|(_, ((_, old), (path, new)))| {
+                let state = if new == *old { State::Current } else { State::Stale };
+                Change { path: path.into(), state, old: old.clone(), new }
+            })
+            .collect()
     }
 
     /// Every file that is generated here.
@@ -153,6 +186,46 @@ impl Session {
     pub fn plan(&self) -> Result<Plan> {
         plans::plan(&self.workspace, &self.settings, &self.flags)
     }
+}
+
+/// The keys that answers add, by package. A list in the metadata is the whole list, so that it has what was found as well.
+fn answered(plan: &Plan, answers: &[Question]) -> BTreeMap<String, BTreeMap<&'static str, toml_edit::Value>> {
+    let mut tables: BTreeMap<String, BTreeMap<&'static str, toml_edit::Value>> = BTreeMap::new();
+    for Question { package, answer, .. } in answers {
+        let table = tables.entry(package.clone()).or_default();
+        let (key, value): (_, toml_edit::Value) = match answer {
+            Answer::Assets(path) => ("assets", path.as_str().into()),
+            Answer::Expose(port) => ("expose", i64::from(*port).into()),
+        };
+        let list = table.entry(key).or_insert_with(|| match answer {
+            Answer::Assets(_) => found_assets(plan, package).into(),
+            Answer::Expose(_) => toml_edit::Array::new().into(),
+        });
+        if let Some(list) = list.as_array_mut() {
+            list.push(value);
+        }
+    }
+    tables
+}
+
+/// The assets of a package's images, as the metadata has them.
+fn found_assets(plan: &Plan, package: &str) -> toml_edit::Array {
+    let mut list = toml_edit::Array::new();
+    let mut seen = BTreeSet::new();
+    let images = plan.images.iter().filter(|image| image.package == package);
+    for asset in images.flat_map(|image| &image.assets).filter(|asset| seen.insert(&asset.to)) {
+        // The metadata's paths are the workspace's, the plan's are the context's.
+        let from = asset.from.strip_prefix(&plan.context.inside("")).unwrap_or(&asset.from);
+        if asset.to == format!("{}/{from}", plan.context.workdir) {
+            list.push(from);
+        } else {
+            let mut table = toml_edit::InlineTable::new();
+            table.insert("from", from.into());
+            table.insert("to", asset.to.as_str().into());
+            list.push(table);
+        }
+    }
+    list
 }
 
 fn features(common: &Common) -> Option<Features> {

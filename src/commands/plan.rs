@@ -7,11 +7,11 @@ use cargo_dockerize::failure::{Failure, Kind, Result, printable};
 use cargo_dockerize::image_paths::INIT;
 use cargo_dockerize::pins::undigested as name;
 use cargo_dockerize::plan::Plan;
-use cargo_dockerize::plan::model::{Because, Compile, Group, Image};
+use cargo_dockerize::plan::model::{Answer, Because, Compile, Group, Image, Question};
 
 use super::Session;
 use crate::cli::{self, Common, EngineArg, Format};
-use crate::ui;
+use crate::ui::{self, counted};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -91,8 +91,13 @@ fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
     for (pattern, because) in kept {
         page.row("kept", pattern.trim_start_matches('!'), Some(because))?;
     }
-    if !plan.notes.is_empty() {
+    if !(plan.notes.is_empty() && plan.questions.is_empty()) {
         writeln!(page.text)?;
+    }
+    let cyan = AnsiColor::Cyan.on_default();
+    for question in &plan.questions {
+        let why = page.why(&question.because);
+        writeln!(page.text, "{cyan}question{cyan:#}: {why}; if so, {}", in_table(question))?;
     }
     let yellow = AnsiColor::Yellow.on_default();
     for note in &plan.notes {
@@ -100,6 +105,15 @@ fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
         writeln!(page.text, "{yellow}note{yellow:#}: {why}")?;
     }
     Ok(page.text)
+}
+
+/// What a yes adds to the metadata.
+fn in_table(question: &Question) -> String {
+    let key = match &question.answer {
+        Answer::Assets(path) => format!("assets = [{path:?}]"),
+        Answer::Expose(port) => format!("expose = [{port}]"),
+    };
+    format!("add `{key}` to [package.metadata.dockerize] of {}", question.package)
 }
 
 /// The images that the files name, where some have digests.
@@ -252,8 +266,4 @@ impl Page {
         let rule = if self.rules { format!(" [{}]", because.rule) } else { String::new() };
         printable(&format!("{}{rule}", because.text))
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -17,16 +17,32 @@ use crate::failure::{Failure, Kind, Result};
 /// # Errors
 /// [`Kind::Workspace`]: the manifest does not parse, or `metadata` is not a table there.
 pub fn edit(manifest: &str, changes: &[(&str, Value)]) -> Result<String> {
-    let crlf = manifest.contains("\r\n");
-    let mut document: DocumentMut = manifest.parse().map_err(|error: toml_edit::TomlError| {
-        Failure::new(Kind::Workspace, "Cargo.toml does not parse").detail(error.to_string())
-    })?;
+    let document = parsed(manifest)?;
     let keys =
         |owner: &str| document.get(owner)?.get("metadata")?.get("dockerize")?.as_table_like().map(TableLike::iter);
     // A package that became a workspace's root may speak for all of it already.
     let own = keys("workspace").is_none()
         && keys("package").is_some_and(|mut keys| keys.any(|(key, _)| !super::Table::IMAGE_KEYS.contains(&key)));
     let owner = if document.contains_key("workspace") && !own { "workspace" } else { "package" };
+    set(document, owner, manifest, changes)
+}
+
+/// Sets these keys in the package's table.
+///
+/// # Errors
+/// As [`edit`].
+pub fn edit_package(manifest: &str, changes: &[(&str, Value)]) -> Result<String> {
+    set(parsed(manifest)?, "package", manifest, changes)
+}
+
+fn parsed(manifest: &str) -> Result<DocumentMut> {
+    manifest.parse().map_err(|error: toml_edit::TomlError| {
+        Failure::new(Kind::Workspace, "Cargo.toml does not parse").detail(error.to_string())
+    })
+}
+
+fn set(mut document: DocumentMut, owner: &str, manifest: &str, changes: &[(&str, Value)]) -> Result<String> {
+    let crlf = manifest.contains("\r\n");
     let table = descend(document.as_table_mut(), &[owner, "metadata", "dockerize"])?;
     for (key, value) in changes {
         let same = table.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use edit::edit;
+pub use edit::{edit, edit_package};
 pub use load::{Judging, Settings, lint, load, nearest};
 
 use crate::plan::model::{Forge, Linkage, Musl, OptionalStage, TestRunner};

@@ -16,9 +16,10 @@ mod variables;
 mod writable;
 
 use crate::config::NativeTable;
+use crate::facts::source::{ProgramFacts, Target};
 use crate::failure::Result;
-use crate::plan::model::{Because, CompiledIn};
-use crate::workspace::{BinaryGraph, GraphPackage, Member, Workspace};
+use crate::plan::model::{Because, CompiledIn, Question};
+use crate::workspace::{Binary, BinaryGraph, GraphPackage, Member, Workspace};
 
 pub use assets::AssetFinding;
 pub use inputs::{linkers, processor, tests_that_ask};
@@ -47,6 +48,8 @@ pub struct Findings {
     pub resolver: Option<Because>,
     /// Who serves.
     pub server: Option<Because>,
+    /// Who stops when the program is asked to.
+    pub signals: Option<Because>,
     /// Who reads the command line.
     pub arguments: Option<Because>,
     /// Where the workspace's own code opens libraries by name.
@@ -71,9 +74,22 @@ pub struct Findings {
     pub variables: Vec<CompiledIn>,
     /// Crates that link something of which nothing is known.
     pub unknown: Vec<Because>,
+    /// Variables that tell a library where to listen, as nothing outside of the container reaches its default.
+    pub env: Vec<(String, String, Because)>,
+    /// What the sources may mean: weak evidence, which decides nothing.
+    pub questions: Vec<Question>,
+    crates: Crates,
 }
 
-/// Looks at one member's binary; `own` is what the user says of crates.
+/// What the crates of a graph do while the program runs, for which its sources say where.
+#[derive(Debug, Clone, Default)]
+struct Crates {
+    keeps_files: Option<Because>,
+    server: Option<(Option<u16>, Because)>,
+    reads: Vec<(String, Because)>,
+}
+
+/// Looks at the graph of one member's binaries; `own` is what the user says of crates.
 ///
 /// # Errors
 /// The workspace lacks what its build reads (an empty submodule, a folder that is compiled in, sqlx's saved answers).
@@ -85,10 +101,6 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
     findings.variables = variables::find(workspace, graph)?;
     let inputs = inputs::find(workspace, graph, &findings.native)?;
     findings.native.extend(inputs);
-    let mut keeps_files = None;
-    let mut server = None;
-    let mut settings = None;
-    let mut defaults = Vec::new();
     for (row, package) in rules::applying(rules::runtime()?, graph) {
         // What only runs while building reads nothing in the image.
         if package.target.is_none() {
@@ -97,11 +109,11 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
         let slot = match row.need {
             Need::CaCertificates => &mut findings.ca_certificates,
             Need::Zoneinfo => &mut findings.zoneinfo,
-            Need::Writable => &mut keeps_files,
+            Need::Writable => &mut findings.crates.keeps_files,
             Need::Threads => &mut findings.threads,
             Need::Allocator => &mut findings.allocator,
             Need::Resolver => &mut findings.resolver,
-            Need::Settings => &mut settings,
+            Need::Signals => &mut findings.signals,
             Need::Arguments => &mut findings.arguments,
             Need::Browser => {
                 let mut own = graph.find(&member.name).iter().filter(|package| package.local);
@@ -121,25 +133,27 @@ pub fn detect(workspace: &Workspace, member: &Member, graph: &BinaryGraph, own: 
                 continue;
             }
             Need::Asset => {
-                defaults.extend(row.path.as_ref().map(|path| (path.as_str(), because(row, package))));
+                findings.crates.reads.extend(row.path.as_ref().map(|path| (path.clone(), because(row, package))));
                 continue;
             }
             Need::Server => {
-                let (port, why) = server.get_or_insert_with(|| (row.port, because(row, package)));
+                let (port, why) = findings.crates.server.get_or_insert_with(|| (row.port, because(row, package)));
                 // Who knows a port knows more than who only serves.
                 if let (None, Some(known)) = (*port, row.port) {
                     (*port, *why) = (Some(known), because(row, package));
                 }
                 continue;
             }
+            Need::Environment => {
+                let of_row = |(name, value): (&String, &String)| (name.clone(), value.clone(), because(row, package));
+                findings.env.extend(row.env.iter().map(of_row));
+                continue;
+            }
         };
         slot.get_or_insert_with(|| because(row, package));
     }
-    findings.server = server.as_ref().map(|(_, because)| because.clone());
+    findings.server = findings.crates.server.as_ref().map(|(_, because)| because.clone());
     (findings.services, findings.other_services) = services::find(workspace, graph)?;
-    findings.ports = server.map_or(Ok(Vec::new()), |server| ports::find(workspace, member, server))?;
-    findings.assets = assets::find(workspace, member, settings.is_some(), defaults);
-    findings.writable = writable::find(workspace, member, &findings.assets, keeps_files);
     Ok(findings)
 }
 
@@ -161,6 +175,30 @@ fn could_open(graph: &BinaryGraph, because: Because) -> Because {
     let users: Vec<&str> = users.map(|package| package.name.as_str()).collect();
     let users = if users.is_empty() { String::new() } else { format!(", for {}", users.join(", ")) };
     Because { text: format!("{}{users}", because.text), ..because }
+}
+
+/// Adds what the sources of one binary say.
+///
+/// # Errors
+/// A table cannot be used, which the tests rule out.
+pub fn program(workspace: &Workspace, member: &Member, facts: &ProgramFacts, findings: &mut Findings) -> Result<()> {
+    let Crates { keeps_files, server, reads } = findings.crates.clone();
+    let (ports, of_ports) = ports::find(workspace, member, facts, server.as_ref())?;
+    let defaults = reads.iter().map(|(path, because)| (path.as_str(), because.clone())).collect();
+    let (assets, of_assets) = assets::find(workspace, member, facts, defaults);
+    findings.writable = writable::find(workspace, member, facts, &assets, keeps_files);
+    (findings.ports, findings.assets) = (ports, assets);
+    findings.questions = [of_ports, of_assets].concat();
+    Ok(())
+}
+
+/// The targets whose sources a binary consists of: itself, and the libraries in local folders that it is linked with.
+pub fn targets(member: &Member, binary: &Binary, graph: &BinaryGraph) -> (Target, Vec<Target>) {
+    let own = graph.find(&member.name).iter().find(|package| package.local).and_then(|package| package.target.clone());
+    let linked = graph.packages().filter(|package| package.local && package.target.is_some());
+    let libraries =
+        linked.filter_map(|package| Some(Target { root: package.library.clone()?, features: package.target.clone() }));
+    (Target { root: binary.path.clone(), features: own }, libraries.collect())
 }
 
 fn because(row: &RuntimeRow, package: &GraphPackage) -> Because {

@@ -45,11 +45,21 @@ pub(super) fn find(
         }
         let file = package.build_script.as_ref().filter(|_| package.local).map(|path| workspace.relative(path));
         let before = found.len();
-        let Evidence { needs, unmapped, links } = evidence(package)?;
+        let Evidence { needs, unmapped, programs, links } = evidence(package)?;
         for (rule, needs) in needs {
             found.push(native(package, needs, rule, file.clone()));
         }
         let nothing = found.len() == before;
+        for program in programs {
+            let place = file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
+            let text = format!(
+                "{} runs `{program}` in its build script{place}, and the builder may not have it: `packages` in the metadata installs \
+                 packages of Debian's",
+                package.spec()
+            );
+            let krate = Some(package.spec());
+            unknown.push(Because { text, krate, rule: "unknown-program".to_owned(), file: file.clone() });
+        }
         for library in unmapped {
             unknown.push(question(package, &format!("asks pkg-config for `{library}`")));
         }
@@ -102,9 +112,20 @@ struct Evidence {
     needs: Vec<(String, Needs)>,
     /// Libraries that no row maps.
     unmapped: Vec<String>,
+    /// Programs that it runs and that neither a row nor the builder has.
+    programs: Vec<String>,
     /// Whether its build script may link something: by itself, or through a crate that it calls.
     links: bool,
 }
+
+/// Programs that every builder has: Rust's, GCC's, and those of a small Debian.
+#[rustfmt::skip]
+const BUILDER: &[&str] = &[
+    "ar", "as", "awk", "bash", "basename", "cargo", "cat", "cc", "chmod", "cp", "cpp", "cut", "date", "dirname", "echo", "env", "false",
+    "find", "gcc", "grep", "gzip", "head", "hostname", "id", "install", "ld", "ln", "ls", "mkdir", "mktemp", "mv", "nm", "objcopy",
+    "objdump", "printf", "pwd", "ranlib", "readelf", "readlink", "rm", "rmdir", "rustc", "rustdoc", "rustfmt", "rustup", "sed", "sh",
+    "sha256sum", "sort", "strip", "tail", "tar", "tee", "test", "touch", "tr", "true", "uname", "wc", "which", "whoami", "xargs",
+];
 
 fn evidence(package: &GraphPackage) -> Result<Evidence> {
     let mut evidence = Evidence::default();
@@ -122,6 +143,11 @@ fn evidence(package: &GraphPackage) -> Result<Evidence> {
     let words = package.build_dependencies.iter().map(|dependency| dependency.replace('-', "_"));
     let called: BTreeSet<String> = words.filter(|word| facts.crates.contains(word)).collect();
     evidence.links = facts.links || !called.is_empty();
+    let known = |program: &String| {
+        let row = rules::scripts().is_ok_and(|rows| rows.iter().any(|row| row.program.as_ref() == Some(program)));
+        row || BUILDER.contains(&program.as_str()) || program.contains(['/', '.'])
+    };
+    evidence.programs = facts.programs.iter().filter(|program| package.local && !known(program)).cloned().collect();
     let uses = |name: &str| called.contains(name);
     for row in rules::scripts()? {
         let by_crate = row.uses.as_deref().is_none_or(uses);

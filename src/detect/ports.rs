@@ -1,8 +1,10 @@
-//! Ports that a server listens on, by the addresses and the defaults that its sources name.
+//! Ports that a program listens on: those of the calls that bind an address, of addresses on every interface, and of the default of
+//! the variable `PORT`.
 
 use super::services;
+use crate::facts::source::{Bound, Host, ProgramFacts};
 use crate::failure::Result;
-use crate::plan::model::Because;
+use crate::plan::model::{Answer, Because, Question};
 use crate::workspace::{Member, Workspace};
 
 /// A port, and how it is known.
@@ -10,32 +12,92 @@ use crate::workspace::{Member, Workspace};
 pub struct PortFinding {
     /// The port.
     pub port: u16,
-    /// Whether only the machine itself reaches it, which in a container is nobody.
-    pub loopback: bool,
+    /// Why nothing outside of the container reaches it, as a clause: `on an address of the container alone`.
+    pub unreachable: Option<String>,
     /// Which crate serves, which line names the port.
     pub because: Because,
 }
 
-/// The ports of a member that serves, or the one that its server takes by default.
-pub(super) fn find(workspace: &Workspace, member: &Member, server: (Option<u16>, Because)) -> Result<Vec<PortFinding>> {
-    let (default, server) = server;
+/// The ports of a program, or the one that its server takes by default. Besides those the ports that it may listen on.
+pub(super) fn find(
+    workspace: &Workspace,
+    member: &Member,
+    facts: &ProgramFacts,
+    server: Option<&(Option<u16>, Because)>,
+) -> Result<(Vec<PortFinding>, Vec<Question>)> {
     let mut found: Vec<PortFinding> = Vec::new();
-    for (fact, file) in &member.sources.ports {
-        if (fact.loopback && services::listens(fact.port)?) || found.iter().any(|other| other.port == fact.port) {
-            continue;
-        }
-        let file = workspace.place(file, fact.line);
-        let because = Because {
-            text: format!("{}, and {} names the port ({file})", server.text, member.name),
-            rule: "port-literal".to_owned(),
-            file: Some(file),
-            ..server.clone()
+    let finding = |fact: &Bound| {
+        let file = workspace.place(&fact.place.file, fact.place.line);
+        let because = match server {
+            Some((_, server)) => Because {
+                text: format!("{}, and {} names the port ({file})", server.text, member.name),
+                rule: "port-call".to_owned(),
+                file: Some(file),
+                ..server.clone()
+            },
+            None => Because {
+                text: format!("{} listens on it ({file})", member.name),
+                krate: Some(format!("{} {}", member.name, member.version)),
+                rule: "port-call".to_owned(),
+                file: Some(file),
+            },
         };
-        found.push(PortFinding { port: fact.port, loopback: fact.loopback, because });
+        PortFinding { port: fact.port, unreachable: None, because }
+    };
+    let mut ports: Vec<u16> = facts.binds.iter().map(|fact| fact.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    for port in ports {
+        let of_port: Vec<&Bound> = facts.binds.iter().filter(|fact| fact.port == port).collect();
+        let Some(first) = of_port.first() else { continue };
+        let loopback = of_port.iter().find(|fact| fact.host == Some(Host::Loopback));
+        let others = of_port.iter().any(|fact| fact.host != Some(Host::Loopback));
+        let unreachable = loopback.and_then(|fact| match (&fact.variable, others) {
+            (Some(variable), true) => {
+                Some(format!("unless `{variable}` says so on an address that only the container itself reaches"))
+            }
+            (Some(variable), false) => Some(format!(
+                "on an address that only the container itself reaches, unless `{variable}` says otherwise"
+            )),
+            (None, false) => Some("on an address that only the container itself reaches".to_owned()),
+            (None, true) => None,
+        });
+        found.push(PortFinding { unreachable, ..finding(loopback.unwrap_or(first)) });
     }
-    if let (true, Some(port)) = (found.is_empty(), default) {
-        let because = Because { text: format!("{} on its own port", server.text), ..server };
-        found.push(PortFinding { port, loopback: false, because });
+    if server.is_some() {
+        for fact in &facts.addresses {
+            if !found.iter().any(|other| other.port == fact.port) {
+                found.push(finding(fact));
+            }
+        }
     }
-    Ok(found)
+    // The variable of platforms that say where to listen.
+    let (said, other): (Vec<&Bound>, Vec<&Bound>) =
+        facts.defaults.iter().partition(|fact| fact.variable.as_deref() == Some("PORT"));
+    if let (true, true, Some(fact)) = (found.is_empty(), server.is_some(), said.first()) {
+        found.push(finding(fact));
+    }
+    if let (true, Some((Some(port), server))) = (found.is_empty(), server) {
+        let because = Because { text: format!("{} on its own port", server.text), ..server.clone() };
+        found.push(PortFinding { port: *port, unreachable: None, because });
+    }
+    let mut questions = Vec::new();
+    if found.is_empty() && server.is_some() {
+        for fact in other {
+            if services::listens(fact.port)? {
+                continue;
+            }
+            let because = finding(fact).because;
+            let file = because.file.clone().unwrap_or_default();
+            let said =
+                format!("{} has {} for a port ({file}), and nothing shows that it listens there", fact.call, fact.port);
+            questions.push(Question {
+                text: format!("Does {} listen on port {} ({file})?", member.name, fact.port),
+                package: member.name.clone(),
+                answer: Answer::Expose(fact.port),
+                because: Because { text: said, rule: "port-default".to_owned(), ..because },
+            });
+        }
+    }
+    Ok((found, questions))
 }

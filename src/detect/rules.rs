@@ -91,11 +91,12 @@ pub(super) enum Need {
     Allocator,
     Resolver,
     Server,
-    Settings,
     Asset,
     Arguments,
     Browser,
     Opens,
+    Environment,
+    Signals,
 }
 
 /// A row of runtime.toml.
@@ -111,6 +112,9 @@ pub(super) struct RuntimeRow {
     pub port: Option<u16>,
     /// What it reads in its working folder by default.
     pub path: Option<String>,
+    /// Variables that the image has, unless the metadata says otherwise.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
     pub why: String,
 }
 

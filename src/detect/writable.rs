@@ -1,13 +1,18 @@
-//! Folders that a program writes to, by what its crates keep in files and the paths that its sources name.
+//! Folders that a program writes to, by the calls that make files, by what its crates keep in files, and by paths of state that its
+//! sources name.
 
 use crate::plan::model::Because;
 use crate::workspace::{Member, Workspace};
 
 use super::assets::AssetFinding;
+use crate::facts::source::{Base, ProgramFacts};
 use crate::image_paths::WORKDIR;
 
 /// Folders that only programs write to, wherever they are named.
 const STATE: &[&str] = &["/var/lib/", "/var/cache/", "/var/log/", "/var/db/"];
+
+/// Folders of the system's: nothing is kept there.
+const SYSTEM: &[&str] = &["bin", "dev", "etc", "lib", "proc", "root", "run", "sbin", "sys", "tmp", "usr"];
 
 /// Endings of databases. A file of such a name without a folder is in the working folder.
 const DATABASES: &[&str] = &["db", "db3", "duckdb", "mdb", "redb", "sqlite", "sqlite3"];
@@ -19,10 +24,11 @@ const DATA: &[&str] = &["/data", "/db", "/state", "/storage", "data", "db", "sto
 pub(super) fn find(
     workspace: &Workspace,
     member: &Member,
+    facts: &ProgramFacts,
     assets: &[AssetFinding],
     keeps_files: Option<Because>,
 ) -> Vec<(String, Because)> {
-    let mut found: Vec<(String, Because)> = Vec::new();
+    let mut found = written(workspace, member, facts);
     for literal in &member.sources.literals {
         let value = literal.value.trim_start_matches("./");
         let state = STATE.iter().any(|prefix| value.len() > prefix.len() && value.starts_with(prefix));
@@ -53,6 +59,35 @@ pub(super) fn find(
         found.push(("/data".to_owned(), Because { text, ..why }));
     }
     found.sort();
+    found
+}
+
+/// The folders of files that calls make.
+fn written(workspace: &Workspace, member: &Member, facts: &ProgramFacts) -> Vec<(String, Because)> {
+    let mut found: Vec<(String, Because)> = Vec::new();
+    for write in &facts.writes {
+        let absolute = write.path.strip_prefix('/');
+        let system = absolute.is_some_and(|path| SYSTEM.contains(&path.split('/').next().unwrap_or_default()));
+        if write.base != Base::Working || system || write.path.split('/').any(|part| part == "..") {
+            continue;
+        }
+        let is_folder = write.is_folder || write.is_pattern;
+        let folder =
+            if is_folder { Some(write.path.as_str()) } else { write.path.rsplit_once('/').map(|(folder, _)| folder) };
+        let folder = folder.unwrap_or(WORKDIR).trim_end_matches('/');
+        // The root itself is nobody's.
+        if folder.is_empty() || found.iter().any(|(other, _)| other == folder) {
+            continue;
+        }
+        let file = workspace.place(&write.place.file, write.place.line);
+        let because = Because {
+            text: format!("{} writes `{}` ({file})", member.name, write.path),
+            krate: Some(format!("{} {}", member.name, member.version)),
+            rule: "writable-call".to_owned(),
+            file: Some(file),
+        };
+        found.push((folder.to_owned(), because));
+    }
     found
 }
 

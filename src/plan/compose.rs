@@ -178,7 +178,7 @@ fn volumes(image: &Image) -> Vec<Volume> {
 
 /// Process 1 gets no signal that it does not ask for: a program that asks for none would be killed after ten seconds.
 fn init(candidate: &Candidate<'_>, image: &Image, role: Role) -> Option<Because> {
-    let asks = !candidate.selected.member.sources.signals.is_empty();
+    let asks = !candidate.selected.member.sources.signals.is_empty() || candidate.findings.signals.is_some();
     (image.rootfs.init.is_none() && !asks && role != Role::Tool)
         .then(|| Because::new("signals", "its sources ask for no signal, and process 1 would not be stopped by one"))
 }

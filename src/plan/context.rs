@@ -12,12 +12,11 @@ const HELPERS: &str = ".dockerize";
 
 pub(super) fn decide(workspace: &Workspace, git: &Git) -> Context {
     let mut folder = workspace.root.clone();
-    // A build script may watch anything; only what the compiler itself must read moves the context.
     let included = workspace
         .members
         .iter()
         .flat_map(|member| &member.sources.inputs)
-        .filter(|input| input.how != "rerun-if-changed" && input.path.exists())
+        .filter(|input| input.path.exists() && (input.how != "rerun-if-changed" || is_near(workspace, &input.path)))
         // A folder that is compiled in is needed itself, a file with its folder.
         .filter_map(|input| if input.path.is_dir() { Some(&*input.path) } else { input.path.parent() });
     let repository = workspace.repository.as_deref().filter(|_| git.folder.is_some());
@@ -33,6 +32,14 @@ pub(super) fn decide(workspace: &Workspace, git: &Git) -> Context {
         local: workspace.read_by_cargo().map(|path| shown(relative(&folder, path))).collect(),
         vendored: config.vendored.iter().map(|path| shown(relative(&folder, path))).collect(),
     }
+}
+
+/// Whether what a build script watches moves the context: it may watch anything, and what is not of the repository does not travel.
+/// Where there is no repository, what lies right beside the workspace counts.
+fn is_near(workspace: &Workspace, path: &Utf8Path) -> bool {
+    let of_git = path.components().any(|part| part.as_str() == ".git");
+    let top = workspace.repository.as_deref().or_else(|| workspace.root.parent());
+    !of_git && top.is_some_and(|top| path.starts_with(top) && path != top)
 }
 
 fn common(one: &Utf8Path, other: &Utf8Path) -> Utf8PathBuf {

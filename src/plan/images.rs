@@ -45,6 +45,9 @@ pub(super) fn decide(
         let bundle = bundle.unwrap_or_else(|| crate::image_paths::CA_BUNDLE.to_owned());
         env.entry("SSL_CERT_FILE".to_owned()).or_insert(bundle);
     }
+    for (name, value, _) in &candidate.findings.env {
+        env.entry(name.clone()).or_insert_with(|| value.clone());
+    }
     if brings.as_ref().is_some_and(|brings| !brings.user) {
         // Who is not in the base's passwd would be at home in `/`, where nothing can be written.
         env.entry("HOME".to_owned()).or_insert_with(|| HOME.to_owned());
@@ -159,7 +162,8 @@ fn assets(
             .help(format!("it is looked for in {} and in the workspace's root", workspace.relative(&member.dir))));
         };
         let to = if to.starts_with('/') { to.clone() } else { format!("{WORKDIR}/{}", to.trim_end_matches('/')) };
-        assets.push(Asset { from: relative(context, &path).into_string(), to, because: metadata("assets") });
+        let from = relative(context, &path).into_string();
+        assets.push(Asset { from, to, replaces_link: false, because: metadata("assets") });
     }
     // A list in the metadata is the whole list.
     if !assets.is_empty() {
@@ -167,9 +171,13 @@ fn assets(
     }
     for found in &candidate.findings.assets {
         let from = relative(context, &found.path).into_string();
-        let to =
-            if found.beside_manifest { format!("{WORKDIR}/{from}") } else { format!("{WORKDIR}/{}", found.literal) };
-        assets.push(Asset { from, to, because: found.because.clone() });
+        let shown = found.link.as_ref().unwrap_or(&found.path);
+        let to = if found.beside_manifest {
+            format!("{WORKDIR}/{}", relative(context, shown))
+        } else {
+            format!("{WORKDIR}/{}", found.literal)
+        };
+        assets.push(Asset { from, to, replaces_link: found.link.is_some(), because: found.because.clone() });
     }
     Ok(assets)
 }

@@ -18,6 +18,7 @@ mod pins;
 mod profiles;
 mod secrets;
 mod select;
+mod sources;
 mod stages;
 mod target;
 mod toolchain;
@@ -131,6 +132,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         let (graph, findings) = seen[selected.member.name.as_str()].clone();
         candidates.push(Candidate { selected, graph, findings });
     }
+    let questions = sources::read((workspace, settings), &mut candidates, &mut notes)?;
 
     let git = git::decide(workspace, &candidates, &mut notes);
     let context = context::decide(workspace, &git);
@@ -203,6 +205,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         images,
         ignore,
         notes,
+        questions,
     };
     pins::pin(&mut plan, workspace.pins.as_ref());
     plan.notes.sort();
@@ -225,11 +228,6 @@ fn of_image(settings: &Settings, candidate: &Candidate<'_>, group: &model::Group
     if settings.of(&candidate.selected.member.name).services.is_none() {
         notes.extend(findings.other_services.iter().cloned());
     }
-    notes.extend(findings.ports.iter().filter(|port| port.loopback).map(|port| Because {
-        text: format!("{}: on an address that nobody outside of the container reaches", port.because.text),
-        rule: "loopback".to_owned(),
-        ..port.because.clone()
-    }));
     notes.extend(images::libraries(candidate, group.linkage));
     if group.linkage == model::Linkage::StaticMusl {
         notes.extend(group::costs(candidate));

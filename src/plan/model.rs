@@ -139,6 +139,33 @@ pub struct Plan {
     pub ignore: Vec<IgnoreRule>,
     /// What the user should know: costs, risks, things that could not be seen.
     pub notes: Vec<Because>,
+    /// What weak evidence leaves open. The safe answer holds until the metadata says otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub questions: Vec<Question>,
+}
+
+/// Something that the evidence is too weak for, and that the user knows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Question {
+    /// To be answered with yes or no; no is safe.
+    pub text: String,
+    /// The package whose table a yes goes into.
+    pub package: String,
+    /// What a yes adds to the table.
+    pub answer: Answer,
+    /// What it rests on.
+    pub because: Because,
+}
+
+/// A key of a package's table, and its value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The program reads this file or folder.
+    Assets(String),
+    /// The program listens on this port.
+    Expose(u16),
 }
 
 /// The workspace in a few words.

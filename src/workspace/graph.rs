@@ -25,6 +25,8 @@ pub struct GraphPackage {
     pub build_script: Option<Utf8PathBuf>,
     /// The names of its normal dependencies that are compiled for the target.
     pub dependencies: BTreeSet<String>,
+    /// The first source of its library, absolute.
+    pub library: Option<Utf8PathBuf>,
     /// The names of its build-dependencies in this graph.
     pub build_dependencies: BTreeSet<String>,
     /// `[package.metadata.system-deps]`: names of libraries as pkg-config knows them, each with the feature that it hangs on.
@@ -141,6 +143,7 @@ pub(super) fn resolve(
                         .filter(|link| link.normal().is_present() && on_target.contains(link.to().name()))
                         .map(|link| link.to().name().to_owned())
                         .collect(),
+                    library: package.build_target(&BuildTargetId::Library).map(|target| target.path().to_owned()),
                     build_dependencies: package
                         .direct_links()
                         .filter(|link| link.build().is_present() && on_host.contains(link.to().name()))

@@ -11,7 +11,6 @@ mod lock;
 mod metadata;
 mod names;
 mod origins;
-mod ports;
 mod profiles;
 mod repository;
 pub mod scripts;
@@ -30,7 +29,6 @@ pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
 pub use lock::update as update_lock;
 pub use names::Named;
 pub use origins::Origin;
-pub use ports::PortFact;
 pub use profiles::CargoProfile;
 pub use repository::{Commit, branch, commit, last_change, revision};
 pub(crate) use sources::normal;
@@ -39,6 +37,7 @@ pub use toolchain::{ToolchainFile, read as toolchain_file};
 
 use crate::failure::{Failure, Kind, Result};
 use crate::pins::Lock;
+use crate::threads;
 
 /// Which features are on, as cargo's own flags say it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -191,11 +190,17 @@ impl Workspace {
         let root = graph.workspace().root().to_owned();
         let manifest = read(&root.join("Cargo.toml"))?;
         let default: BTreeSet<_> = graph.workspace().default_member_ids().collect();
-        let members = graph
+        let mut members = graph
             .workspace()
             .iter_by_path()
             .map(|(_, package)| member(&package, default.contains(package.id())))
             .collect::<Result<Vec<_>>>()?;
+        // Each has its own files, of which there can be thousands.
+        let scanned =
+            threads::each(members.iter().map(|member| member.dir.clone()).collect(), |dir| sources::scan(&dir));
+        for (member, sources) in members.iter_mut().zip(scanned) {
+            member.sources = sources;
+        }
         let mut local: Vec<_> = graph
             .packages()
             .filter(|package| package.source().is_path())
@@ -352,7 +357,7 @@ fn member(package: &guppy::graph::PackageMetadata<'_>, by_default: bool) -> Resu
         private: package.publish().is_never(),
         features: package.named_features().map(str::to_owned).collect(),
         default_features: graph::default_features(package)?,
-        sources: sources::scan(&dir),
+        sources: SourceFacts::default(),
         serves_leptos: elsewhere::serves_leptos(&manifest),
         manifest,
         by_default,

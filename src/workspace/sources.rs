@@ -10,7 +10,6 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use super::fixtures;
 use super::names::{self, Named};
-use super::ports::{self, PortFact};
 
 /// Larger files are generated, and would take longer than they tell.
 const LARGEST: u64 = 2 * 1024 * 1024;
@@ -48,8 +47,6 @@ pub struct SourceFacts {
     pub variables: Named,
     /// Names by which the program waits for signals (`SignalKind`, `ctrl_c`), each with the file and the line of its first use.
     pub signals: BTreeMap<String, (Utf8PathBuf, usize)>,
-    /// Ports that the program names, each with its file.
-    pub ports: Vec<(PortFact, Utf8PathBuf)>,
     /// `.proto` files that import the messages which protoc itself brings (`google/protobuf/…`).
     pub well_known_messages: Vec<Utf8PathBuf>,
 }
@@ -111,9 +108,6 @@ pub(super) fn scan(package: &Utf8Path) -> SourceFacts {
         }
         let Ok(tokens) = text.parse::<TokenStream>() else { continue };
         let program = is_program(package, path);
-        if program {
-            facts.ports.extend(ports::find(tokens.clone()).into_iter().map(|fact| (fact, path.to_owned())));
-        }
         names::find(&mut facts, path, program, tokens.clone());
         let mut file = File { package, path, program, facts: &mut facts };
         file.walk(tokens);

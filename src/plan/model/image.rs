@@ -217,6 +217,9 @@ pub struct Asset {
     pub from: String,
     /// An absolute path in the image.
     pub to: String,
+    /// Whether a link to it lies there, in the folder of another asset: the link would lead nowhere in the image.
+    #[serde(default)]
+    pub replaces_link: bool,
     /// Who reads it.
     pub because: Because,
 }
