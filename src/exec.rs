@@ -6,7 +6,7 @@ mod interrupts;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -57,6 +57,9 @@ pub(crate) fn sleep(wait: Duration) -> Result<()> {
         }
     }
 }
+
+/// How a child's standard error is handed over.
+type ReadErrors = fn(ChildStderr, Stream, mpsc::Sender<(Stream, String)>);
 
 /// A command as a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,7 +226,19 @@ impl Command {
         if self.interrupted() {
             return Err(interruption());
         }
-        self.run(Running::new(self.spawn()?, self.limit.is_some()), &mut on_line, None)
+        self.run(Running::new(self.spawn()?, self.limit.is_some()), &mut on_line, (None, read_lines))
+    }
+
+    /// As [`Command::stream`], with its standard error in pieces, as it comes: what shows progress on a terminal ends no line for a
+    /// long time.
+    ///
+    /// # Errors
+    /// As [`Command::stream`].
+    pub fn stream_as_it_comes(&self, mut on_piece: impl FnMut(Stream, &str)) -> Result<ExitStatus> {
+        if self.interrupted() {
+            return Err(interruption());
+        }
+        self.run(Running::new(self.spawn()?, self.limit.is_some()), &mut on_piece, (None, read_pieces))
     }
 
     /// Runs it to its end while `write` gives it its standard input, however much that is, and keeps what it printed. A child
@@ -241,7 +256,7 @@ impl Command {
         let (status, written) = std::thread::scope(|scope| {
             // It ends when the child does, which is waited for or killed below: a pipe that nobody reads takes no more.
             let writer = scope.spawn(move || stdin.map_or(Ok(()), |mut stdin| write(&mut stdin)));
-            let status = self.run(child, &mut |stream, line| kept.push(stream, line), None);
+            let status = self.run(child, &mut |stream, line| kept.push(stream, line), (None, read_lines));
             (status, writer.join())
         });
         let status = status?;
@@ -265,14 +280,14 @@ impl Command {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().map_err(|error| self.failure("could not be started").caused_by(error))?;
-        self.run(Running::new(child, true), &mut on_line, Some(stop))
+        self.run(Running::new(child, true), &mut on_line, (Some(stop), read_pieces))
     }
 
     fn run(
         &self,
         mut child: Running,
         on_line: &mut dyn FnMut(Stream, &str),
-        stop: Option<&AtomicBool>,
+        (stop, read_errors): (Option<&AtomicBool>, ReadErrors),
     ) -> Result<ExitStatus> {
         let stopped = || stop.is_some_and(|stop| stop.load(Ordering::SeqCst));
         let poll = if stop.is_some() { POLL / 10 } else { POLL };
@@ -281,8 +296,7 @@ impl Command {
             read_lines(out, Stream::Out, sender.clone());
         }
         if let Some(err) = child.child.stderr.take() {
-            let read = if stop.is_some() { read_pieces } else { read_lines };
-            read(err, Stream::Err, sender.clone());
+            read_errors(err, Stream::Err, sender.clone());
         }
         drop(sender);
         let mut asked: Option<Instant> = None;

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod emit;
 pub mod engine;
 pub mod exec;
+pub mod explain;
 pub mod facts;
 pub mod failure;
 pub mod host;

@@ -12,6 +12,8 @@ mod assets;
 mod damage;
 #[path = "embedded/disk.rs"]
 mod disk;
+#[path = "embedded/errors.rs"]
+mod errors;
 #[path = "embedded/machine.rs"]
 mod machine;
 #[path = "embedded/publish.rs"]

@@ -169,7 +169,7 @@ fn a_step_that_fails() {
 
 #[test]
 fn a_scanner_that_cannot_be_had() {
-    let words = ["docker/buildkit-syft-scanner:stable-1` failed", "help: BuildKit's scanner cannot be had"];
+    let words = ["docker/buildkit-syft-scanner:stable-1` failed", "caused by: BuildKit's scanner cannot be had"];
     let fake = Fake::new();
     // The recording is of a build with the flag.
     fake.fails("no-scanner", 6, &words);

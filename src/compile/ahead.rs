@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::{Compiled, Turn};
+use super::{Compiled, Turn, for_terminal};
 use crate::exec::{Command, Stream};
 
 const FILE: &str = "ahead.json";
@@ -73,12 +73,7 @@ impl Ahead {
         for (name, value) in &call.env {
             command = command.env(name, value);
         }
-        if let Some(columns) = columns {
-            command = command
-                .env("CARGO_TERM_COLOR", "always")
-                .env("CARGO_TERM_PROGRESS_WHEN", "always")
-                .env("CARGO_TERM_PROGRESS_WIDTH", columns.to_string());
-        }
+        let command = for_terminal(command, columns);
         let (heard, stop) = (Arc::<Mutex<Heard>>::default(), Arc::<AtomicBool>::default());
         let (to, until) = (Arc::clone(&heard), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
@@ -136,7 +131,10 @@ impl Heard {
     fn hear(&mut self, stream: Stream, text: &str) {
         match stream {
             Stream::Out => self.compiled.hear(text),
-            Stream::Err => self.said.push_str(text),
+            Stream::Err => {
+                self.compiled.errors.hear_piece(text);
+                self.said.push_str(text);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Compiles with this machine's own cargo, as the plan's `compile` has it: the second way beside the Dockerfile.
 //!
-//! Cargo speaks to the user itself, on standard error; what it made is read from its messages. Flags are the user's own and ours
+//! What cargo says on standard error is passed on to the user as it comes, and heard, so that a failure can be explained; what it made is
+//! read from its messages. Flags are the user's own and ours
 //! together, because cargo takes them from one source only.
 
 mod ahead;
@@ -17,10 +18,12 @@ pub use ahead::{Ahead, remember};
 pub use turn::Turn;
 
 use crate::exec::{Command, Stream};
+use crate::explain::{self, By, Listener, Places};
 use crate::failure::{Failure, Kind, Result};
 use crate::host;
 use crate::plan::Plan;
 use crate::plan::model::{Compile, Group, Profile, TestRunner};
+use crate::workspace::Workspace;
 
 /// The variable that cargo reads before all others, and what stands between its flags.
 const ENCODED: (&str, &str) = ("CARGO_ENCODED_RUSTFLAGS", "\x1f");
@@ -43,6 +46,8 @@ pub struct Job<'a> {
     pub profile: &'a Profile,
     /// The workspace's root.
     pub root: &'a Utf8Path,
+    /// The workspace: where a failure is explained, the build scripts of its packages are read.
+    pub workspace: &'a Workspace,
     /// Cargo's own flags that were asked for: `--offline`, `--quiet`, `--color`.
     pub flags: &'a [String],
 }
@@ -56,6 +61,8 @@ pub struct Compiled {
     pub crates: Vec<String>,
     /// How long it took.
     pub seconds: f64,
+    /// What was said of errors.
+    pub errors: Listener,
 }
 
 /// What cargo says of something that it made.
@@ -90,8 +97,7 @@ impl Job<'_> {
             .args(["--message-format", "json-render-diagnostics"])
             .args(group.args_in(self.folder().as_str(), self.binaries.iter().copied()))
             .args(self.flags.iter().cloned())
-            .cwd(self.root)
-            .speaks();
+            .cwd(self.root);
         for (name, value) in compile.env.iter().chain(&profile.env) {
             command = command.env(name, value);
         }
@@ -127,17 +133,20 @@ impl Job<'_> {
         Ok(flags)
     }
 
-    /// Compiles, with this command of its own.
+    /// Compiles, with this command of its own. `say` gets what cargo has for the user, as for a terminal of so many columns, where there
+    /// is one.
     ///
     /// # Errors
     /// [`Kind::Build`]: it does not compile, and cargo has said why; [`Kind::Engine`]: there is no cargo, or no cargo-zigbuild;
     /// [`Kind::Interrupted`].
-    pub fn run(&self, command: &Command) -> Result<Compiled> {
+    pub fn run(&self, command: &Command, columns: Option<u16>, mut say: impl FnMut(&str)) -> Result<Compiled> {
         let began = Instant::now();
         let mut compiled = Compiled::default();
-        let status = command.stream(|stream, line| {
-            if stream == Stream::Out {
-                compiled.hear(line);
+        let status = for_terminal(command.clone(), columns).stream_as_it_comes(|stream, text| match stream {
+            Stream::Out => compiled.hear(text),
+            Stream::Err => {
+                compiled.errors.hear_piece(text);
+                say(text);
             }
         })?;
         compiled.seconds = began.elapsed().as_secs_f64();
@@ -150,7 +159,7 @@ impl Job<'_> {
     /// As [`Job::run`].
     pub fn done(&self, command: &Command, status: ExitStatus, compiled: Compiled) -> Result<Compiled> {
         if !status.success() {
-            return Err(self.failure(command, status));
+            return Err(self.failure(command, status, &compiled.errors));
         }
         match self.binaries.iter().find(|name| !compiled.programs.contains_key(**name)) {
             None => Ok(compiled),
@@ -159,9 +168,22 @@ impl Job<'_> {
         }
     }
 
-    fn failure(&self, command: &Command, status: ExitStatus) -> Failure {
-        let failure = Failure::new(Kind::Build, format!("cargo could not {} ({status})", command.why));
-        let mut failure = failure.detail(command.shell_line());
+    fn failure(&self, command: &Command, status: ExitStatus, heard: &Listener) -> Failure {
+        let places = Places::of(self.workspace, self.plan);
+        let explained = explain::explain(heard, "", &places, By::Machine);
+        let mut failure = Failure::new(Kind::Build, format!("cargo could not {} ({status})", command.why));
+        // An error that cargo has said last and whole stands right above.
+        if explained.more > 0 || explained.is_cut {
+            failure = failure.detail(explained.detail());
+        }
+        failure = failure.detail(command.shell_line());
+        let lacks = explained.advice.as_ref().is_none_or(|advice| advice.lacks);
+        if let Some(advice) = explained.advice {
+            failure = failure.caused_by(advice.cause).help(advice.help);
+        }
+        if !lacks {
+            return failure;
+        }
         if !self.group.packages.is_empty() {
             let package = |package: &crate::plan::model::Package| {
                 let who =
@@ -172,6 +194,21 @@ impl Job<'_> {
             failure = failure.help(format!("besides cargo this build needs, by Debian's names: {packages}"));
         }
         failure.help("where this machine lacks something: `--engine buildx` compiles in a container that has it")
+    }
+}
+
+/// Cargo's progress and colours as on a terminal, though we hear it first: so many columns wide; none: there is no terminal.
+fn for_terminal(command: Command, columns: Option<u16>) -> Command {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let Some(columns) = columns.filter(|_| !dumb) else { return command };
+    let colours = !set("NO_COLOR") && !set("CARGO_TERM_COLOR");
+    let progress = !set("CI") && !set("CARGO_TERM_PROGRESS_WHEN");
+    let command = if colours { command.env("CARGO_TERM_COLOR", "always") } else { command };
+    if progress {
+        command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", columns.to_string())
+    } else {
+        command
     }
 }
 

@@ -201,6 +201,17 @@ pub fn targets(member: &Member, binary: &Binary, graph: &BinaryGraph) -> (Target
     (Target { root: binary.path.clone(), features: own }, libraries.collect())
 }
 
+/// Debian's package of a library, as pkg-config knows it.
+pub(crate) fn package_of_library(name: &str) -> Option<&'static str> {
+    rules::libraries().ok()?.iter().find(|row| row.name == name).map(|row| row.apt.as_str())
+}
+
+/// Debian's package of a program that build scripts start.
+pub(crate) fn package_of_program(name: &str) -> Option<&'static str> {
+    let row = rules::scripts().ok()?.iter().find(|row| row.program.as_deref() == Some(name))?;
+    row.needs.apt.first().map(String::as_str)
+}
+
 fn because(row: &RuntimeRow, package: &GraphPackage) -> Because {
     Because {
         text: format!("{} {}", package.spec(), row.why),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::probe::Engine;
 use crate::exec::Command;
+use crate::explain::Places;
 
 /// The first buildx that has `--allow`.
 const ENTITLEMENTS: Version = Version::new(0, 17, 0);
@@ -31,6 +32,8 @@ pub struct Request {
     pub builder: Option<String>,
     /// The environment that its secrets read; the values are secret.
     pub secret_env: Vec<(String, String)>,
+    /// What is told of a step that fails is told with the user's own paths.
+    pub places: Places,
 }
 
 /// What differs from the bake file for one target. Bake's own names.

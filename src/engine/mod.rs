@@ -161,7 +161,7 @@ fn once(engine: &Engine, request: &Request, reporter: &mut Reporter) -> Result<A
     if recorder.text().iter().any(|line| line.contains(save::CLASSIC)) {
         return Ok(Attempt::Ended(Ended::ClassicStore));
     }
-    let failure = explain::explain(&recorder, status, &request.root, &command.shell_line());
+    let failure = explain::explain(&recorder, status, request, &command.shell_line());
     Ok(Attempt::Failed(recorder, failure))
 }
 

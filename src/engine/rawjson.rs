@@ -8,9 +8,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::record::{BuildRecord, Step, TargetFolder};
+use crate::explain::{Listener, clean};
 
 /// How many of a step's last lines are kept.
 const TAIL: usize = 100;
+
+/// How much is kept of a line that does not end.
+const UNENDED: usize = 64 * 1024;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -69,6 +73,8 @@ pub struct Recorder {
     steps: Vec<Step>,
     by_digest: BTreeMap<String, usize>,
     intervals: Vec<Vec<(Timestamp, Timestamp)>>,
+    /// What is wrong in each step, which may stand far before its end.
+    errors: Vec<Listener>,
     started: BTreeSet<usize>,
     pending: BTreeMap<String, String>,
     context: BTreeMap<String, u64>,
@@ -110,6 +116,13 @@ impl Recorder {
                 ..Step::default()
             });
             self.intervals.push(Vec::new());
+            self.errors.push(Listener::default());
+        }
+        // A last line need not end.
+        if vertex.completed.is_some()
+            && let Some(rest) = self.pending.remove(&self.steps[at].digest).filter(|rest| !rest.is_empty())
+        {
+            self.line(at, &rest, on);
         }
         let step = &mut self.steps[at];
         let was_cached = step.cached;
@@ -137,26 +150,35 @@ impl Recorder {
         let Some(&at) = self.by_digest.get(&log.vertex) else { return };
         let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(&log.data) else { return };
         // Pieces end anywhere; lines are put together for each step.
-        let pending = self.pending.entry(log.vertex.clone()).or_default();
+        let mut pending = self.pending.remove(&log.vertex).unwrap_or_default();
         pending.push_str(&String::from_utf8_lossy(&bytes));
         while let Some(end) = pending.find('\n') {
             let raw: String = pending.drain(..=end).collect();
-            let line = anstream::adapter::strip_str(raw.trim_end()).to_string();
-            let step = &mut self.steps[at];
-            if step.tail.len() == TAIL {
-                step.tail.remove(0);
-            }
-            step.tail.push(line.clone());
-            on(step, Event::Line(&step.name, &line));
-            step.target = TargetFolder::said(&line).or(step.target);
-            step.warning = super::record::warned(&line).or(step.warning.take());
-            step.tests = super::record::tests_said(&line).or(step.tests.take());
-            if let Some(krate) = compiling(&line)
-                && !step.compiled.contains(&krate)
-            {
-                step.compiled.push(krate.clone());
-                on(step, Event::Compiling(&step.name, &krate));
-            }
+            self.line(at, &raw, on);
+        }
+        // What shows progress ends no line for a long time.
+        if pending.len() < UNENDED {
+            self.pending.insert(log.vertex.clone(), pending);
+        }
+    }
+
+    fn line(&mut self, at: usize, raw: &str, on: &mut impl FnMut(&Step, Event<'_>)) {
+        let line = clean(raw);
+        self.errors[at].hear(&line);
+        let step = &mut self.steps[at];
+        if step.tail.len() == TAIL {
+            step.tail.remove(0);
+        }
+        step.tail.push(line.clone());
+        on(step, Event::Line(&step.name, &line));
+        step.target = TargetFolder::said(&line).or(step.target);
+        step.warning = super::record::warned(&line).or(step.warning.take());
+        step.tests = super::record::tests_said(&line).or(step.tests.take());
+        if let Some(krate) = compiling(&line)
+            && !step.compiled.contains(&krate)
+        {
+            step.compiled.push(krate.clone());
+            on(step, Event::Compiling(&step.name, &krate));
         }
     }
 
@@ -164,6 +186,11 @@ impl Recorder {
     pub fn failed(&self) -> Option<&Step> {
         let own = |step: &&Step| step.error.as_deref().is_some_and(|error| !error.contains("context canceled"));
         self.steps.iter().find(own).or_else(|| self.steps.iter().find(|step| step.error.is_some()))
+    }
+
+    /// What was heard of errors in a step.
+    pub fn errors(&self, step: &Step) -> Option<&Listener> {
+        self.by_digest.get(&step.digest).and_then(|&at| self.errors.get(at))
     }
 
     /// What was printed besides the account.

@@ -76,10 +76,19 @@ pub(super) fn read_lines(from: impl Read + Send + 'static, stream: Stream, to: m
 pub(super) fn read_pieces(mut from: impl Read + Send + 'static, stream: Stream, to: mpsc::Sender<(Stream, String)>) {
     std::thread::spawn(move || {
         let mut piece = [0; 4096];
-        while let Ok(read @ 1..) = from.read(&mut piece) {
-            if to.send((stream, String::from_utf8_lossy(&piece[..read]).into_owned())).is_err() {
+        let mut held = 0;
+        while let Ok(read @ 1..) = from.read(&mut piece[held..]) {
+            let end = held + read;
+            // A letter whose end has not come yet waits for it.
+            let whole = match std::str::from_utf8(&piece[..end]) {
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                _ => end,
+            };
+            if to.send((stream, String::from_utf8_lossy(&piece[..whole]).into_owned())).is_err() {
                 return;
             }
+            piece.copy_within(whole..end, 0);
+            held = end - whole;
         }
     });
 }

@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::engine::record::BuildRecord;
 use crate::engine::{self, Engine, Reporter, Request, Style, Target};
 use crate::exec::Command;
+use crate::explain::Places;
 use crate::failure::{Failure, Kind, Result};
 use crate::image::{FileKind, Layout};
 use crate::measure::Report;
@@ -256,6 +257,7 @@ impl Entrant {
             writes: setup.cache.folder().map(Utf8Path::to_owned).into_iter().collect(),
             builder: setup.builder.map(str::to_owned),
             secret_env: Vec::new(),
+            places: Places::default(),
             scratch: scratch.clone(),
         };
         let mut reporter = Reporter::new(Style::Quiet, BTreeMap::new());

@@ -253,6 +253,15 @@ impl Workspace {
         self.graph.packages().any(|package| package.name() == name)
     }
 
+    /// The build scripts of all packages: `name version`, the source, and whether it lies in a local folder.
+    pub fn build_scripts(&self) -> impl Iterator<Item = (String, Utf8PathBuf, bool)> {
+        self.graph.packages().filter_map(|package| {
+            let script = package.build_target(&guppy::graph::BuildTargetId::BuildScript)?;
+            let spec = format!("{} {}", package.name(), package.version());
+            Some((spec, script.path().to_owned(), package.source().is_local()))
+        })
+    }
+
     /// Packages in the whole resolved graph.
     pub fn package_count(&self) -> usize {
         self.graph.package_count()

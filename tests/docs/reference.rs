@@ -159,14 +159,23 @@ fn platforms() -> String {
     text
 }
 
+/// Causes of failed builds. What a build fills in stands in capitals.
 fn advice() -> String {
-    let rows: toml::Table = include_str!("../../src/engine/advice.toml").parse().unwrap();
-    let mut text = String::from("| a step prints | what to do |\n|---|---|\n");
-    for row in rows["row"].as_array().unwrap() {
+    let rows: toml::Table = include_str!("../../src/explain/advice.toml").parse().unwrap();
+    let mut text = String::from("| a step prints | why | what to do |\n|---|---|---|\n");
+    let names = regex::Regex::new(r"\{([a-z]+)\}").unwrap();
+    let plain = |value: &str| {
+        let value = names.replace_all(value, |found: &regex::Captures<'_>| found[1].to_uppercase());
+        value.replace('|', "\\|")
+    };
+    // What is found in other tables has a row of its own, and one after it that says the same of all else.
+    let found = ["known-program", "header", "library", "probed"];
+    let is_plain = |row: &&toml::Value| row.get("finds").is_none_or(|finds| !found.contains(&finds.as_str().unwrap()));
+    for row in rows["row"].as_array().unwrap().iter().filter(is_plain) {
         let signs = row["signs"].as_array().unwrap().iter().filter_map(toml::Value::as_str);
-        let signs: Vec<String> = signs.map(|sign| format!("`{}`", sign.replace('`', "'"))).collect();
-        let help = row["help"].as_str().unwrap().replace('|', "\\|");
-        writeln!(text, "| {} | {help} |", signs.join(", ")).unwrap();
+        let signs: Vec<String> = signs.map(|sign| format!("`{}`", sign.trim().replace('`', "'"))).collect();
+        let sentence = |key: &str| plain(row[key].as_str().unwrap());
+        writeln!(text, "| {} | {} | {} |", signs.join(", "), sentence("cause"), sentence("help")).unwrap();
     }
     text
 }

@@ -136,8 +136,12 @@ fn ahead(args: &Build, common: &Common) -> Option<Ahead> {
     let here = std::env::current_dir().ok().and_then(|folder| Utf8PathBuf::from_path_buf(folder).ok())?;
     let folder =
         common.manifest_path.as_deref().and_then(Utf8Path::parent).map_or(here.clone(), |path| here.join(path));
-    let columns = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| width.0);
-    if args.dry_run { None } else { Ahead::begin(&folder, &line(), columns) }
+    if args.dry_run { None } else { Ahead::begin(&folder, &line(), columns()) }
+}
+
+/// How wide the terminal is that cargo speaks to, where it is one.
+pub fn columns() -> Option<u16> {
+    terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| width.0)
 }
 
 /// Our own command line, as a build is known by it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_dockerize::engine::{self, Request, Target};
+use cargo_dockerize::explain::Places;
 use cargo_dockerize::failure::{Failure, Kind, Result};
 use cargo_dockerize::plan::Plan;
 use cargo_dockerize::plan::model::Image;
@@ -115,7 +116,8 @@ pub fn bare(
     }
     let (file, builder) = (files.bake.clone(), args.builder.clone());
     let (targets, writes) = (BTreeMap::new(), Vec::new());
-    Ok((Request { root, file, scratch, targets, reads, writes, builder, secret_env: provided.env }, like))
+    let places = Places::of(&session.workspace, plan);
+    Ok((Request { root, file, scratch, targets, reads, writes, builder, secret_env: provided.env, places }, like))
 }
 
 /// The names of an image.

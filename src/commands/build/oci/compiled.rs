@@ -42,7 +42,7 @@ impl Programs {
         for ((group, job), command) in jobs.iter().zip(&commands) {
             let done = match found.take() {
                 Some((status, compiled)) => job.done(command, status, compiled)?,
-                None => job.run(command)?,
+                None => job.run(command, choice::columns(), ui::pass_on)?,
             };
             programs.steps.push(step(job, command, &done));
             let line = [&["cargo".to_owned()], command.args.as_slice()].concat();

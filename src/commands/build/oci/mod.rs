@@ -186,7 +186,8 @@ fn job<'a>(subject: &'a Subject<'_>, index: usize, compile: &'a Compile, flags: 
     let group = &subject.plan.groups[index];
     let images = subject.images.iter().filter(|image| image.group == index);
     let binaries = images.map(|image| image.name.as_str()).collect();
-    Job { plan: subject.plan, group, binaries, compile, profile: subject.profile, root, flags }
+    let workspace = &subject.session.workspace;
+    Job { plan: subject.plan, group, binaries, compile, profile: subject.profile, root, workspace, flags }
 }
 
 /// What this machine could link better, and what that would take.
