@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::group::Members;
 use super::machine::Machine;
 use super::model::{Because, Group, Linkage, Musl};
-use super::{Candidate, group};
+use super::{Candidate, group, guards};
 use crate::config::Settings;
 use crate::detect::Findings;
 use crate::failure::Result;
@@ -22,7 +22,8 @@ pub(super) struct Compiling<'a> {
     pub machine: Option<&'a Machine<'a>>,
 }
 
-/// The groups, static first, and the group of each candidate.
+/// The groups, static first, and the group of each candidate. What is compiled together is known here, and so whether it compiles with
+/// its features.
 pub(super) fn groups(
     workspace: &Workspace,
     settings: &Settings,
@@ -63,6 +64,7 @@ pub(super) fn groups(
         }
         groups.push(group);
     }
+    guards::check(workspace, candidates, &of, compiling.features)?;
     Ok((groups, of))
 }
 

@@ -8,6 +8,7 @@ mod context;
 mod crt;
 mod git;
 mod group;
+mod guards;
 mod ignore;
 mod images;
 mod linkage;

@@ -7,6 +7,7 @@ mod cargo_config;
 mod elsewhere;
 mod fixtures;
 mod graph;
+mod guards;
 mod lock;
 mod metadata;
 mod names;
@@ -26,6 +27,7 @@ pub use bill::{Bill, BillEdge, BillPackage, BillSource, EdgeKind, PackageOrigin}
 pub use cargo_config::{CargoConfig, Link};
 pub use elsewhere::Elsewhere;
 pub use graph::{BinaryGraph, GraphPackage, SystemLibrary};
+pub use guards::Guard;
 pub use lock::update as update_lock;
 pub use names::Named;
 pub use origins::Origin;
@@ -251,6 +253,24 @@ impl Workspace {
     /// Whether a package of this name is in the whole resolved graph.
     pub fn has_package(&self, name: &str) -> bool {
         self.graph.packages().any(|package| package.name() == name)
+    }
+
+    /// Where a member's sources refuse to be compiled: its build script, its library, and these binaries of it.
+    pub fn guards(&self, member: &Member, binaries: &[&str]) -> Vec<Guard> {
+        use guppy::graph::BuildTargetId::{Binary, BuildScript, Library};
+        // Few have one, and reading all modules takes longer than to know that.
+        let package = self.graph.workspace().member_by_name(&member.name).ok();
+        let package = package.filter(|_| {
+            let SourceFacts { macros, test_macros, .. } = &member.sources;
+            [macros, test_macros].into_iter().any(|called| called.contains_key("compile_error"))
+        });
+        let targets = package.iter().flat_map(guppy::graph::PackageMetadata::build_targets);
+        let compiled = targets.filter(|target| match target.id() {
+            BuildScript | Library => true,
+            Binary(name) => binaries.contains(&name),
+            _ => false,
+        });
+        compiled.flat_map(|target| guards::read(target.path())).collect()
     }
 
     /// The build scripts of all packages: `name version`, the source, and whether it lies in a local folder.

@@ -52,3 +52,13 @@ fn an_error_of_a_compile_that_began_early() {
     fs_err::write(work.path("src/main.rs"), TWO).unwrap();
     work.fails(&LAYOUT, 6, &["… and 1 more error after it", "caused by: the code does not compile"]);
 }
+
+/// Nothing is compiled where a guard is known to fire.
+#[test]
+fn a_guard_stops_before_the_compile() {
+    let guard = "#[cfg(not(feature = \"other\"))]\ncompile_error!(\"turn on the other one\");\nfn main() {}\n";
+    let work = Work::new("", &[("src/main.rs", guard)]);
+    let said = work.fails(&LAYOUT, 3, &["turn on the other one", "src/main.rs:2", "`features = [\"other\"]`"]);
+    assert!(!said.contains("Compiling"), "{said}");
+    work.builds(&[&LAYOUT[..], &["--features", "other"]].concat());
+}

@@ -1,0 +1,2 @@
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+compile_error!("`postgres` and `sqlite` exclude each other");
