@@ -166,7 +166,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         stages::test((workspace, settings), &features, &toolchain, (&context, &groups[workbench.group]), &mut notes)?;
     let dev = stages::dev((workspace, &features), &toolchain, &context, (&candidates, &images), &mut notes)?;
     let ignore = ignore::decide(workspace, settings, &context, &git)?;
-    let profiles = profiles::decide(workspace, settings)?;
+    let profiles = profiles::decide(workspace, settings, &mut notes)?;
     let decided = compose::Decided { files: &files, profiles: &profiles, images: &images };
     let compose = compose::decide(workspace, settings, &candidates, &decided)?;
     let mut plan = Plan {

@@ -31,7 +31,7 @@ pub use guards::Guard;
 pub use lock::update as update_lock;
 pub use names::Named;
 pub use origins::Origin;
-pub use profiles::CargoProfile;
+pub use profiles::{CargoProfile, Setting, keeps_debug};
 pub use repository::{Commit, branch, commit, last_change, revision};
 pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};
@@ -220,7 +220,7 @@ impl Workspace {
             toolchain: toolchain::read(&root)?,
             pins: Lock::read(&root)?,
             namesakes: lock::namesakes(&root),
-            profiles: profiles::read(&manifest),
+            profiles: profiles::read(&manifest, &root, repository.as_deref().unwrap_or(&root)),
             target_dir: graph.workspace().target_directory().to_owned(),
             cargo_config: cargo_config::read(&root, repository.as_deref().unwrap_or(&root)),
             repository,
