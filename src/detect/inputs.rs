@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind, Place, Result};
 use crate::image_paths::CA_BUNDLE;
 use crate::plan::model::Because;
 use crate::platforms;
-use crate::workspace::{BinaryGraph, Member, Named, Workspace};
+use crate::workspace::{BinaryGraph, Member, Named, Workspace, submodules};
 
 /// sqlx's macros that ask a database while the program is compiled.
 const SQLX: &[&str] = &[
@@ -264,18 +264,15 @@ pub(super) fn members<'a>(workspace: &'a Workspace, graph: &'a BinaryGraph) -> i
 /// Submodules that were not fetched: a member's, whose build needs what is in them.
 pub(super) fn submodules(workspace: &Workspace, member: &Member) -> Result<()> {
     let Some(top) = &workspace.repository else { return Ok(()) };
-    let Ok(text) = fs_err::read_to_string(top.join(".gitmodules")) else { return Ok(()) };
-    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
-    for path in paths.map(str::trim) {
-        let folder = top.join(path);
-        let empty = fs_err::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
+    for path in submodules::paths(top) {
+        let folder = top.join(&path);
         let named = || member.sources.inputs.iter().any(|input| input.path.starts_with(&folder));
-        if empty && (folder.starts_with(&member.dir) || named()) {
+        if submodules::is_empty(&folder) && (folder.starts_with(&member.dir) || named()) {
             return Err(Failure::new(
                 Kind::Workspace,
                 format!("the submodule `{path}` is empty, and it is a part of {}", member.name),
             )
-            .help("run `git submodule update --init --recursive`"));
+            .help(submodules::FETCH));
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use guppy::graph::PackageGraph;
 
-use super::Query;
+use super::{Query, submodules};
 use crate::exec::Command;
 use crate::failure::{Failure, Kind, NO_WORKSPACE, Result};
 use crate::platforms;
@@ -118,6 +118,9 @@ fn without_wrapper(command: Command) -> Command {
 
 fn refusal(stderr: &str, query: &Query) -> Failure {
     let said = stderr.trim();
+    if let Some(failure) = submodule(said) {
+        return failure;
+    }
     for (sign, message, help) in REFUSALS {
         if said.contains(sign) {
             let message = match &query.manifest_path {
@@ -130,6 +133,24 @@ fn refusal(stderr: &str, query: &Query) -> Failure {
     Failure::new(Kind::Workspace, "cargo cannot read this workspace")
         .detail(said)
         .help("mend what cargo says above; `cargo metadata --locked` shows it again")
+}
+
+/// Words of cargo's before the path of a manifest that it cannot read.
+const UNREAD: [&str; 3] = ["failed to read `", "failed to load manifest for workspace member `", "unable to update "];
+
+/// A member or a path dependency in a submodule that was not fetched.
+fn submodule(said: &str) -> Option<Failure> {
+    let missing = said.lines().filter_map(|line| {
+        let (_, rest) = UNREAD.iter().find_map(|words| line.split_once(*words))?;
+        let path = rest.split('`').next()?.trim();
+        Some(Utf8Path::new(path)).filter(|path| path.is_absolute())
+    });
+    let (path, submodule) = missing.map(|path| (path, submodules::that_lacks(path))).find(|(_, one)| one.is_some())?;
+    Some(
+        Failure::new(Kind::Workspace, format!("the submodule `{}` is empty, and the workspace needs it", submodule?))
+            .detail(format!("cargo cannot read {path}"))
+            .help(submodules::FETCH),
+    )
 }
 
 /// Packages that an alias runs (`xtask = "run --package xtask --"`), with the alias's name.

@@ -16,6 +16,7 @@ mod profiles;
 mod repository;
 pub mod scripts;
 mod sources;
+pub mod submodules;
 mod toolchain;
 
 use std::collections::{BTreeMap, BTreeSet};
