@@ -34,6 +34,9 @@ struct Case {
     /// Files to append to before it, and what.
     #[serde(default)]
     append: std::collections::BTreeMap<String, String>,
+    /// Files whose lines end in CR LF before it, as on Windows.
+    #[serde(default)]
+    crlf: Vec<String>,
     /// Folders that are taken away before it.
     #[serde(default)]
     remove: Vec<String>,
@@ -79,6 +82,10 @@ fn run(folder: &Path) -> Result<(), Failed> {
         let old = fs_err::read_to_string(&path).unwrap_or_default();
         fs_err::create_dir_all(path.parent().unwrap())?;
         fs_err::write(path, old + text)?;
+    }
+    for file in &case.crlf {
+        let path = inside.join(file);
+        fs_err::write(&path, fs_err::read_to_string(&path)?.replace('\n', "\r\n"))?;
     }
     for name in &case.remove {
         fs_err::remove_dir_all(inside.join(name))?;

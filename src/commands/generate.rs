@@ -1,5 +1,6 @@
 //! `cargo dockerize generate`
 
+use camino::Utf8Path;
 use cargo_dockerize::emit::{self, Change, Own, State};
 use cargo_dockerize::failure::{Failure, Kind, Result};
 
@@ -30,7 +31,9 @@ pub fn check(changes: &[Change], command: &str, shell: Shell) -> Result<()> {
         shell.status("Checked", "the generated files are up to date");
         return Ok(());
     }
-    for change in &differing {
+    let crlf: Vec<&Change> = differing.iter().copied().filter(|change| change.has_crlf()).collect();
+    // A difference of line ends cannot be seen.
+    for change in differing.iter().filter(|change| !change.has_crlf() || !change.same_words()) {
         ui::print(&emit::unified(change.path.as_str(), &change.old, &change.new))?;
     }
     let names: Vec<String> = differing.iter().map(|change| format!("`{}`", change.path)).collect();
@@ -39,6 +42,12 @@ pub fn check(changes: &[Change], command: &str, shell: Shell) -> Result<()> {
     if let Some(bumped) = differing.iter().find(|change| change.is_bumped()) {
         return Err(emit::bumped(&bumped.path, Kind::Drift));
     }
+    let failure = if crlf.is_empty() {
+        failure
+    } else {
+        let paths: Vec<&Utf8Path> = crlf.iter().map(|change| change.path.as_path()).collect();
+        failure.caused_by(emit::crlf_cause(&paths)).help(emit::crlf_help(&paths))
+    };
     let own = differing.iter().any(|change| matches!(change.state, State::Edited | State::Foreign));
     Err(if own {
         failure.help(format!("run `{command} --force` to replace what was edited by hand; it is kept as `.orig`"))

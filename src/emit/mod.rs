@@ -50,11 +50,44 @@ impl Change {
         Self { state: if settled { self.state } else { State::Stale }, ..self }
     }
 
+    /// Whether what is there and what should be there differ in line ends at most.
+    pub fn same_words(&self) -> bool {
+        keep::same(&self.old, &self.new)
+    }
+
+    /// Whether lines that a shell in the build reads end in CR LF, as git checks them out on Windows: nothing else need be wrong.
+    pub fn has_crlf(&self) -> bool {
+        reads_line_ends(&self.path) && self.old.contains("\r\n")
+    }
+
     /// Whether somebody changed digests of images, and nothing else, as bots do.
     pub fn is_bumped(&self) -> bool {
         let alone = |(generated, _): (String, _)| header::digests_alone(&generated);
         self.state == State::Edited && keep::split(self.path.as_str(), &self.old).is_ok_and(alone)
     }
+}
+
+/// Files of which it does not matter how their lines end: a build in Linux does not read them, or takes either.
+const EITHER_END: [&str; 7] = ["dockerignore", "gitattributes", "hcl", "rs", "toml", "yaml", "yml"];
+
+/// Whether a file is one that breaks a build where its lines end in CR LF: a Dockerfile, a script.
+fn reads_line_ends(path: &Utf8Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    !EITHER_END.contains(&ending)
+}
+
+/// What is wrong with files whose lines end in CR LF.
+pub fn crlf_cause(paths: &[&Utf8Path]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+    let has = if names.len() == 1 { "has" } else { "have" };
+    format!("{} {has} lines that end in CR LF, which a build in Linux cannot read", names.join(" and "))
+}
+
+/// What to do about files whose lines end in CR LF, besides writing them again.
+pub fn crlf_help(paths: &[&Utf8Path]) -> String {
+    let lines: Vec<String> = paths.iter().map(|path| format!("`{path} text eol=lf`")).collect();
+    format!("git checks them out so (`core.autocrlf`): {} in .gitattributes prevents that", lines.join(" and "))
 }
 
 /// The failure that such a change is.
@@ -123,7 +156,9 @@ fn compare_one(root: &Utf8Path, file: &GeneratedFile) -> Result<Change> {
         Err(failure) => return Err(failure),
     };
     let same = keep::same(&old, &new) || (adopted && header::substance(&old).eq(header::substance(&new)));
-    let state = match (edited, same) {
+    // How lines end is nobody's edit, but a shell in the build reads it.
+    let broken = reads_line_ends(&file.path) && old.contains("\r\n");
+    let state = match (edited, same && !broken) {
         (true, _) => State::Edited,
         (false, true) => State::Current,
         (false, false) => State::Stale,

@@ -78,12 +78,43 @@ fn a_foreign_file_is_never_overwritten() {
 }
 
 #[test]
-fn line_ends_are_no_edit() {
+fn line_ends_are_no_edit_but_break_a_build() {
     let tree = Tree::new();
     tree.generate(ONE, Own::Respect).unwrap();
-    tree.set("Dockerfile", &tree.text("Dockerfile").replace('\n', "\r\n"));
-    assert_eq!(tree.state(ONE), State::Current);
+    let right = tree.text("Dockerfile");
+    tree.set("Dockerfile", &right.replace('\n', "\r\n"));
+    let found = change(&tree, ONE);
+    assert!(found.has_crlf() && found.state == State::Stale);
     assert_eq!(tree.state(TWO), State::Stale);
+    tree.generate(ONE, Own::Respect).unwrap();
+    assert_eq!(tree.text("Dockerfile"), right);
+    // Lines that somebody keeps come back with the others' ends.
+    let kept = right.clone() + "# dockerize:keep\nENV MINE=1\n# dockerize:end\n";
+    tree.set("Dockerfile", &kept.replace('\n', "\r\n"));
+    tree.generate(ONE, Own::Respect).unwrap();
+    assert_eq!(tree.text("Dockerfile"), kept);
+}
+
+#[test]
+fn line_ends_matter_where_a_shell_reads_them() {
+    let tree = Tree::new();
+    for (path, state) in [
+        ("Dockerfile", State::Stale),
+        ("docker/app.Dockerfile", State::Stale),
+        (".dockerize/target.sh", State::Stale),
+        (".dockerignore", State::Current),
+        ("Dockerfile.dockerignore", State::Current),
+        (".dockerize/.gitattributes", State::Current),
+        ("docker-bake.hcl", State::Current),
+        ("compose.yaml", State::Current),
+        (".github/workflows/dockerize.yml", State::Current),
+        ("xtask/src/docker.rs", State::Current),
+    ] {
+        let files = [GeneratedFile { path: path.into(), contents: "one\ntwo\n".to_owned() }];
+        apply(tree.root(), &compare(tree.root(), &files).unwrap(), Own::Respect).unwrap();
+        tree.set(path, &tree.text(path).replace('\n', "\r\n"));
+        assert_eq!(compare(tree.root(), &files).unwrap()[0].state, state, "{path}");
+    }
 }
 
 #[test]

@@ -57,6 +57,9 @@ pub fn files(
     if current || (set_up && !others) {
         if let Some(edited) = is(State::Edited).find(|change| !change.is_bumped()) {
             shell.warn(format!("`{}` has been edited by hand, and is built as it is", edited.path));
+            if let Some(crlf) = is(State::Edited).find(|change| change.has_crlf()) {
+                shell.warn(format!("`{}` has lines that end in CR LF, which a build in Linux may not read", crlf.path));
+            }
             return Ok(Files { ours: false, ..in_tree });
         }
         if let Some(bumped) = is(State::Edited).next() {
@@ -69,8 +72,7 @@ pub fn files(
         }
         if is(State::Stale).next().is_some() {
             if common.locked {
-                return Err(Failure::new(Kind::Drift, "the generated files are out of date, and --locked was passed")
-                    .help("run `cargo dockerize generate`, and commit the result"));
+                return Err(out_of_date(&changes));
             }
             if dry_run {
                 shell.warn("the generated files are out of date: a real run would make them anew");
@@ -100,4 +102,15 @@ pub fn files(
         .collect();
     emit::apply(&folder, &ours, Own::Respect)?;
     Ok(files)
+}
+
+fn out_of_date(changes: &[Change]) -> Failure {
+    let failure = Failure::new(Kind::Drift, "the generated files are out of date, and --locked was passed")
+        .help("run `cargo dockerize generate`, and commit the result");
+    let crlf: Vec<&Utf8Path> =
+        changes.iter().filter(|change| change.has_crlf()).map(|change| change.path.as_path()).collect();
+    if crlf.is_empty() {
+        return failure;
+    }
+    failure.caused_by(emit::crlf_cause(&crlf)).help(emit::crlf_help(&crlf))
 }
