@@ -1,18 +1,28 @@
 //! `$NAME` and `${NAME:-default}` in an instruction, with the values that are known.
 
+use std::collections::BTreeMap;
+
 use super::model::Pair;
 
 /// Where values come from.
 pub struct Lookup<'a>(pub &'a [Pair]);
 
+/// A longer value is nobody's.
+const LONGEST: usize = 64 * 1024;
+
+/// Names with their values; none: one of the value's own variables is not known.
+type Known<'a> = BTreeMap<&'a str, Option<String>>;
+
 impl Lookup<'_> {
-    /// A name's value, the last one that it was given.
-    fn value(&self, name: &str) -> Option<String> {
-        let pair = self.0.iter().rev().find(|pair| pair.name == name)?;
-        let value = pair.value.as_deref()?;
-        // Defaults name each other.
-        let before = self.0.iter().position(|other| std::ptr::eq(other, pair)).unwrap_or(0);
-        expand(value, &Lookup(&self.0[..before]))
+    /// The value of each name, the last one that it was given. Defaults name those before them, each of which is put together
+    /// once: names that name each other twice would otherwise double the work with each line.
+    fn known(&self) -> Known<'_> {
+        let mut known = Known::new();
+        for pair in self.0 {
+            let value = pair.value.as_deref().and_then(|value| fill(value, &|name| known.get(name).cloned().flatten()));
+            known.insert(&pair.name, value);
+        }
+        known
     }
 }
 
@@ -24,19 +34,25 @@ enum Part<'a> {
 
 /// A text with its variables' values in place; none where one of them is not known.
 pub fn expand(text: &str, lookup: &Lookup<'_>) -> Option<String> {
+    let known = lookup.known();
+    fill(text, &|name| known.get(name).cloned().flatten())
+}
+
+/// A text with the values that a function has for its variables; none where it has none for one of them.
+pub fn fill(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     parts(text).into_iter().try_fold(String::new(), |done, part| {
         let value = match part {
             Part::Plain(plain) => plain.to_owned(),
-            Part::Name(name, modifier) => match (lookup.value(name), modifier) {
+            Part::Name(name, modifier) => match (value(name), modifier) {
                 (Some(_), Some(("+", other))) => other.to_owned(),
                 (Some(value), _) if !value.is_empty() => value,
-                (_, Some(("-", other))) => expand(other, &Lookup(&[]))?,
+                (_, Some(("-", other))) => fill(other, &|_| None)?,
                 (Some(value), _) => value,
                 (None, Some(("+", _))) => String::new(),
                 (None, _) => return None,
             },
         };
-        Some(done + &value)
+        (done.len() + value.len() <= LONGEST).then(|| done + &value)
     })
 }
 
@@ -93,6 +109,21 @@ mod tests {
         assert!(could_be("target-${TARGETARCH}", "target-arm64"));
         assert!(!could_be("target-${TARGETARCH}", "builder"));
         assert!(!could_be("${BASE}", "builder"));
+    }
+
+    #[test]
+    fn names_that_double_each_other_end() {
+        let pair = |at: usize| Pair {
+            name: format!("A{at}"),
+            value: Some(if at == 0 { String::new() } else { format!("$A{0}$A{0}", at - 1) }),
+            span: 0..0,
+        };
+        let empty: Vec<Pair> = (0..64).map(pair).collect();
+        assert_eq!(expand("$A63", &Lookup(&empty)).as_deref(), Some(""));
+        let mut full = empty.clone();
+        full[0].value = Some("x".to_owned());
+        assert_eq!(expand("$A4", &Lookup(&full)).map(|text| text.len()), Some(16));
+        assert_eq!(expand("$A63", &Lookup(&full)), None);
     }
 
     proptest::proptest! {
