@@ -193,7 +193,7 @@ mod tests {
     fn no_key_of_an_image_is_the_workspaces() {
         let text = "[workspace.metadata.dockerize]\nlinkage = 'static-musl'\nassets = ['a']\nwritable = ['/a']\nexpose = [80]\n\
                     services = ['redis']\nenv = { A = 'b' }\nca-certificates = true\nextra-ca = ['a']\nzoneinfo = true\n\
-                    init = true\nhealthcheck = ['a']\nstop-signal = 'SIGINT'\nlabels = { a = 'b' }\n";
+                    init = true\nhealthcheck = ['a']\narguments = ['a']\nstop-signal = 'SIGINT'\nlabels = { a = 'b' }\n";
         let said = text.parse::<toml::Table>().unwrap();
         let said = said["workspace"]["metadata"]["dockerize"].as_table().unwrap().clone();
         assert!(Table::IMAGE_KEYS.iter().all(|key| said.contains_key(*key)), "each of them is here");

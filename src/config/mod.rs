@@ -107,6 +107,9 @@ pub struct Table {
     pub init: Option<bool>,
     /// What tells whether the program is well: a program of the image and its arguments, for there is no shell.
     pub healthcheck: Vec<String>,
+    /// Arguments that the program is started with where nobody gives others, or for each binary its own:
+    /// `{ server = ["serve"] }`.
+    pub arguments: Option<Arguments>,
     /// The signal that asks the program to stop, where it is not SIGTERM.
     pub stop_signal: Option<String>,
     /// Labels besides those from the manifest.
@@ -212,6 +215,26 @@ pub enum AssetTable {
     },
 }
 
+/// What programs are started with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Arguments {
+    /// Every binary of the package.
+    All(Vec<String>),
+    /// These binaries, each with its own.
+    Each(BTreeMap<String, Vec<String>>),
+}
+
+impl Arguments {
+    /// Those of one binary.
+    pub fn of(&self, binary: &str) -> &[String] {
+        match self {
+            Self::All(words) => words,
+            Self::Each(all) => all.get(binary).map_or(&[], Vec::as_slice),
+        }
+    }
+}
+
 impl Table {
     /// The keys that a member's table takes.
     pub const IMAGE_KEYS: &[&str] = &[
@@ -226,6 +249,7 @@ impl Table {
         "zoneinfo",
         "init",
         "healthcheck",
+        "arguments",
         "stop-signal",
         "labels",
     ];
@@ -245,6 +269,7 @@ impl Table {
             zoneinfo: None,
             init: None,
             healthcheck: Vec::new(),
+            arguments: None,
             stop_signal: None,
             labels: BTreeMap::new(),
             ..self.clone()
@@ -264,6 +289,7 @@ impl Table {
         if self.healthcheck.is_empty() {
             self.healthcheck.clone_from(&below.healthcheck);
         }
+        self.arguments = self.arguments.or_else(|| below.arguments.clone());
         self.stop_signal = self.stop_signal.or_else(|| below.stop_signal.clone());
         self.expose.extend(&below.expose);
         self.services = self.services.or_else(|| below.services.clone());

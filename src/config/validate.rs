@@ -1,7 +1,7 @@
 //! What a value may hold. Values end up in a Dockerfile, in shell lines and in a bake file, and the manifest may come from
 //! somebody else: what could break out of its place is refused here, before rendering, and rendering quotes as well.
 
-use super::{AssetTable, Table, profiles};
+use super::{Arguments, AssetTable, Table, profiles};
 use crate::cache::Cache;
 use crate::failure::{Failure, Kind, Place, Result};
 use crate::platforms;
@@ -144,6 +144,12 @@ pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
         }
     }
     table.healthcheck.iter().try_for_each(|word| check(&TEXT, "healthcheck", word))?;
+    let arguments: Vec<&String> = match &table.arguments {
+        Some(Arguments::All(words)) => words.iter().collect(),
+        Some(Arguments::Each(all)) => all.values().flatten().collect(),
+        None => Vec::new(),
+    };
+    arguments.into_iter().try_for_each(|word| check(&TEXT, "arguments", word))?;
     table.stop_signal.as_deref().map_or(Ok(()), |signal| check(&WORD, "stop-signal", signal))?;
     for (name, value) in &table.labels {
         check(&WORD, "labels", name)?;

@@ -107,6 +107,7 @@ pub fn plan() -> model::Image {
         expose_because: Vec::new(),
         auditable: false,
         healthcheck: Vec::new(),
+        arguments: Vec::new(),
         stop_signal: None,
         expose: vec![],
         labels: BTreeMap::new(),

@@ -118,6 +118,9 @@ fn apply(config: &mut Map<String, Value>, run: &RunConfig) -> Result<(), String>
         // They would be arguments of another program.
         config.remove("Cmd");
     }
+    if !run.arguments.is_empty() {
+        config.insert("Cmd".to_owned(), run.arguments.clone().into());
+    }
     for (name, value) in [("User", &run.user), ("WorkingDir", &run.workdir)] {
         if !value.is_empty() {
             config.insert(name.to_owned(), value.clone().into());

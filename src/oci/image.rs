@@ -20,6 +20,8 @@ pub struct RunConfig {
     pub env: BTreeMap<String, String>,
     /// What is started.
     pub entrypoint: Vec<String>,
+    /// What it is given where nobody gives anything else.
+    pub arguments: Vec<String>,
     /// The working folder.
     pub workdir: String,
     /// TCP ports.

@@ -19,6 +19,7 @@ fn run() -> RunConfig {
         user: "65532:65532".to_owned(),
         env: texts(&[("RUST_LOG", "info"), ("A", "ours")]),
         entrypoint: vec!["/usr/local/bin/api".to_owned()],
+        arguments: vec!["serve".to_owned()],
         workdir: "/srv".to_owned(),
         expose: vec![8080, 9090],
         labels: texts(&[("b", "ours"), ("c", "ours")]),
@@ -38,7 +39,7 @@ fn an_image_on_nothing() {
             "architecture": "arm", "os": "linux", "variant": "v7", "created": "2023-11-14T22:13:20Z",
             "config": {
                 "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=ours", "RUST_LOG=info"],
-                "Entrypoint": ["/usr/local/bin/api"], "User": "65532:65532", "WorkingDir": "/srv", "StopSignal": "SIGINT",
+                "Entrypoint": ["/usr/local/bin/api"], "Cmd": ["serve"], "User": "65532:65532", "WorkingDir": "/srv", "StopSignal": "SIGINT",
                 "ExposedPorts": {"8080/tcp": {}, "9090/tcp": {}}, "Labels": {"b": "ours", "c": "ours"},
                 "Healthcheck": {"Test": ["CMD", "/usr/local/bin/api", "--check"]},
             },
@@ -73,7 +74,8 @@ fn of_a_base_all_is_kept_that_is_not_said() {
         }),
     );
     let ours = program(&store, "x");
-    let made = image(&store, Some(&base), &[("program", ours.clone())], &run(), "linux/amd64", 0).unwrap();
+    let run = RunConfig { arguments: Vec::new(), ..run() };
+    let made = image(&store, Some(&base), &[("program", ours.clone())], &run, "linux/amd64", 0).unwrap();
     let config = read(&store, &made.config);
     assert_eq!(config["os.features"], json!(["some"]));
     assert_eq!((&config["x-new"], &config["author"]), (&json!({"z": 1}), &json!("them")));

@@ -96,6 +96,11 @@ pub(super) fn decide(
         expose_because,
         auditable: settings.workspace.auditable,
         healthcheck: table.healthcheck.clone(),
+        arguments: table
+            .arguments
+            .as_ref()
+            .map(|all| all.of(&candidate.selected.binary.name).to_vec())
+            .unwrap_or_default(),
         stop_signal: table.stop_signal.clone(),
         labels: labels(member, &candidate.selected.binary.name, &table),
         release_labels: release_labels(member, &table),

@@ -138,6 +138,7 @@ fn program(
         links: links(context, image, here),
         folders: image.rootfs.writable.iter().map(|folder| here(&folder.path)).collect(),
         env: image.env.clone(),
+        arguments: image.arguments.clone(),
         workdir,
     }
 }

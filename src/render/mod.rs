@@ -327,7 +327,11 @@ fn template_plan(plan: &Plan) -> serde_json::Value {
         json["place"] = brings.map_or("same", place).into();
     }
     json_of_tests(plan, &mut value["test"]);
+    for (program, json) in plan.dev.programs.iter().zip(value["dev"]["programs"].as_array_mut().into_iter().flatten()) {
+        json["arguments"] = program.arguments.clone().into();
+    }
     for (image, json) in plan.images.iter().zip(value["images"].as_array_mut().into_iter().flatten()) {
+        json["arguments"] = image.arguments.clone().into();
         json["adds"] = serde_json::json!({
             "passwd": image.adds_passwd(),
             "home": image.adds_home(),

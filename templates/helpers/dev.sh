@@ -26,4 +26,14 @@ esac
 cargo build --locked --profile "$CARGO_PROFILE" "$@"
 case $CARGO_PROFILE in dev | test) built=debug ;; bench) built=release ;; *) built=$CARGO_PROFILE ;; esac
 cd "$folder"
+{%- if plan.dev.programs | selectattr("arguments") | list %}
+set --
+case $name in
+{%- for program in plan.dev.programs if program.arguments %}
+{{ program.name | sh }}) set -- {{ program.arguments | map("sh") | join(" ") }} ;;
+{%- endfor %}
+esac
+exec "$CARGO_TARGET_DIR/$CARGO_BUILD_TARGET/$built/$name" "$@"
+{%- else %}
 exec "$CARGO_TARGET_DIR/$CARGO_BUILD_TARGET/$built/$name"
+{%- endif %}

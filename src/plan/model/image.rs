@@ -54,6 +54,9 @@ pub struct Image {
     pub expose_because: Vec<Because>,
     /// The program that tells whether it is well, with its arguments; only on request.
     pub healthcheck: Vec<String>,
+    /// Arguments of the program where nobody gives others: `CMD`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub arguments: Vec<String>,
     /// `STOPSIGNAL`; only on request.
     pub stop_signal: Option<String>,
     /// OCI labels from the manifest.

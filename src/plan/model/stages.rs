@@ -97,6 +97,9 @@ pub struct DevProgram {
     pub name: String,
     /// Arguments of `cargo build`.
     pub cargo_args: Vec<String>,
+    /// Arguments of the program, as its image has them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub arguments: Vec<String>,
     /// Where it runs. Not among the sources: what it writes is none of them.
     pub workdir: String,
     /// Its files, as links into the sources.

@@ -175,6 +175,7 @@ impl<'a> Writer<'a> {
             user: format!("{0}:{0}", image.user),
             env: image.env.clone(),
             entrypoint: init.iter().copied().chain([image.binary.as_str()]).map(str::to_owned).collect(),
+            arguments: image.arguments.clone(),
             workdir: image.workdir.clone(),
             expose: image.expose.clone(),
             labels,
