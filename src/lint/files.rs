@@ -115,6 +115,20 @@ pub fn load(file: &Utf8Path, shown: &str) -> Result<Loaded> {
     Ok(Loaded { input, file: Some(file.to_owned()), context, ignore_file })
 }
 
+/// The folder that a Dockerfile is built in, where that can be told: by compose and bake files that build it, or by what it copies.
+pub fn context_of(file: &Utf8Path, parsed: &super::model::Dockerfile) -> Option<Utf8PathBuf> {
+    let file = file.canonicalize_utf8().ok()?;
+    let folders = place::above(folder_of(&file));
+    let top = folders.last()?;
+    let companions = companions::building(&file, top, &lying(&folders, &file, file.as_str()));
+    place::context(&folders, parsed, &companions)
+}
+
+/// Whether a Dockerfile has cargo compile something.
+pub fn calls_cargo(parsed: &super::model::Dockerfile) -> bool {
+    place::calls_cargo(parsed)
+}
+
 /// Compose and bake files in a Dockerfile's folder and in those above it.
 fn lying(folders: &[&Utf8Path], file: &Utf8Path, shown: &str) -> Vec<Lying> {
     let paths = folders.iter().flat_map(|folder| companions_in(folder));

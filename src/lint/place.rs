@@ -73,7 +73,7 @@ fn wanted(parsed: &Dockerfile) -> Vec<String> {
         .collect()
 }
 
-fn calls_cargo(parsed: &Dockerfile) -> bool {
+pub(super) fn calls_cargo(parsed: &Dockerfile) -> bool {
     let runs = parsed.stages.iter().flat_map(Stage::runs);
     runs.flat_map(|(_, _, run)| &run.calls).any(|call| call.program() == "cargo" && call.has(&["build", "install"]))
 }

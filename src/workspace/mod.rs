@@ -38,6 +38,7 @@ pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};
 pub use toolchain::{ToolchainFile, read as toolchain_file};
 
+use crate::facts::repository::{Ours, Repository};
 use crate::failure::{Failure, Kind, Result};
 use crate::pins::Lock;
 use crate::threads;
@@ -107,6 +108,8 @@ pub struct Workspace {
     pub home_registries: BTreeMap<String, String>,
     /// Names that several packages of the lock file have.
     pub namesakes: BTreeSet<String>,
+    /// What the repository's own files say of its programs.
+    pub said: Repository,
     /// What `dockerize.lock` pins images to, where there is one.
     pub pins: Option<Lock>,
     graph: guppy::graph::PackageGraph,
@@ -215,7 +218,9 @@ impl Workspace {
         let origins = origins::read(&graph);
         let private = origins.iter().any(|origin| matches!(origin, Origin::Registry { .. }));
         let name = root_package(&members, &root).map(|member| member.name.clone());
+        let said = said(&root, repository.as_deref(), &members);
         Ok(Self {
+            said,
             // Not the folder's name: another clone lies in another folder, and its files must be the same.
             name: name.unwrap_or_else(|| "workspace".to_owned()),
             toolchain: toolchain::read(&root)?,
@@ -353,6 +358,12 @@ pub fn relative(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
         climbed.push("..");
         base = parent;
     }
+}
+
+fn said(root: &Utf8Path, repository: Option<&Utf8Path>, members: &[Member]) -> Repository {
+    let binaries = members.iter().flat_map(|member| &member.binaries).map(|binary| binary.name.clone()).collect();
+    let folders: Vec<&Utf8Path> = members.iter().map(|member| member.dir.as_path()).collect();
+    crate::facts::repository::read(&Ours { root, repository, members: &folders, binaries: &binaries })
 }
 
 fn root_package<'a>(members: &'a [Member], root: &Utf8Path) -> Option<&'a Member> {
