@@ -16,7 +16,7 @@ const GITLAB: &str = ".gitlab-ci.yml";
 pub fn run(args: &ci::Ci, common: &Common, shell: Shell) -> Result<()> {
     let mut session = Session::open(common)?;
     let root = session.workspace.root.clone();
-    let before = session.manifests();
+    let old = session.texts();
     let forges = forges(&session, args);
     let names: toml_edit::Array = forges.iter().map(|forge| forge.name()).collect();
     let plan = session.note(&[("ci", names.into())])?;
@@ -26,7 +26,7 @@ pub fn run(args: &ci::Ci, common: &Common, shell: Shell) -> Result<()> {
     changes.retain(|change| ci.workflows.iter().any(|workflow| change.path == workflow.file));
     // The workflows need a stage for the tests.
     changes.extend(emit::with_build_files(emit::compare(&root, &render::build_files(&plan)?)?));
-    changes.extend(session.changed_manifests(&before));
+    changes.extend(session.manifests(old));
     let include = ci.workflows.iter().find(|one| one.forge == Forge::Gitlab).map(|one| include(&root, one, ci));
     if let Some(Include::Absent(change)) = &include {
         changes.push(change.clone());

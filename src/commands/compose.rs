@@ -18,7 +18,7 @@ const DEFAULTS: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yaml"
 pub fn run(args: &Compose, common: &Common, shell: Shell) -> Result<()> {
     let mut session = Session::open(common)?;
     let root = session.workspace.root.clone();
-    let before = session.manifests();
+    let old = session.texts();
     let mut files = wanted(args, &session)?;
     let mut plan = session.note(&[("compose", noted(&files))])?;
     let mut changes = files_of(&session, &plan)?;
@@ -27,7 +27,7 @@ pub fn run(args: &Compose, common: &Common, shell: Shell) -> Result<()> {
         plan = session.note(&[("compose", noted(&files))])?;
         changes = files_of(&session, &plan)?;
     }
-    changes.extend(session.changed_manifests(&before));
+    changes.extend(session.manifests(old));
     if args.check || common.locked {
         return generate::check(&changes, "cargo dockerize compose", shell);
     }

@@ -13,13 +13,24 @@ pub fn run(args: &Generate, common: &Common, shell: Shell) -> Result<()> {
     session.flags.asked = args.selecting.asked();
     let plan = session.plan()?;
     session.warn_of_unpinned(&plan, shell);
-    let root = &session.workspace.root;
-    let changes = emit::compare(root, &session.files(&plan)?)?;
+    let root = session.workspace.root.clone();
+    let mut changes = emit::compare(&root, &session.files(&plan)?)?;
     if args.check || common.locked {
         return check(&changes, "cargo dockerize generate", shell);
     }
+    // What was taken from a file that is written over goes into the metadata table first.
+    let goes = |file: &Change| args.force && file.state == State::Foreign;
+    let from = |file: &Change| {
+        plan.taken.iter().any(|one| one.place.rsplit_once(':').is_some_and(|(path, _)| path == file.path.as_str()))
+    };
+    if changes.iter().any(|file| goes(file) && from(file)) {
+        let old = session.texts();
+        let plan = session.record(&plan)?;
+        changes = emit::compare(&root, &session.files(&plan)?)?;
+        changes.extend(session.manifests(old));
+    }
     let changes: Vec<Change> = changes.into_iter().map(Change::settled).collect();
-    let written = emit::apply(root, &changes, if args.force { Own::Save } else { Own::Respect })?;
+    let written = emit::apply(&root, &changes, if args.force { Own::Save } else { Own::Respect })?;
     report(&changes, &written, shell);
     Ok(())
 }

@@ -18,24 +18,33 @@ const QUESTIONS: usize = 5;
 pub fn run(args: &Init, common: &Common, shell: Shell) -> Result<()> {
     let mut session = Session::open(common)?;
     let root = session.workspace.root.clone();
-    let before = session.manifests();
+    let old = session.texts();
     let mut plan = session.note(&keys(args, &session)?)?;
     let answers = if asks(args, shell) { interview(&plan)? } else { Vec::new() };
     if !answers.is_empty() {
         plan = session.answer(&plan, &answers)?;
     }
+    let (taken, not_taken) = (plan.taken.clone(), plan.not_taken.len());
+    // The files that it is taken from may be changed, or be written over by this.
+    plan = session.record(&plan)?;
     let mut changes = emit::compare(&root, &render::render(&plan)?)?;
     // A file of the user's own stays; ours goes beside it, and the table remembers where.
     if !args.force && changes.iter().any(|change| change.state == State::Foreign) {
         plan = session.note(&free_places(&plan, &changes))?;
         changes = emit::compare(&root, &render::render(&plan)?)?;
     }
-    changes.extend(session.changed_manifests(&before));
+    changes.extend(session.manifests(old));
     let written = emit::apply(&root, &changes, if args.force { Own::Save } else { Own::Respect })?;
     generate::report(&changes, &written, shell);
     for image in &plan.images {
         let linkage = plan.groups[image.group].linkage.name();
         shell.status("Image", format!("{}: {linkage} on {}", image.name, image.base));
+    }
+    for one in &taken {
+        shell.status("Taken", one);
+    }
+    if not_taken > 0 {
+        shell.status("Not taken", format!("{not_taken} lines of your own files; `cargo dockerize plan` says why"));
     }
     for note in &plan.notes {
         shell.warn(&note.text);

@@ -21,6 +21,7 @@ mod xtask;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_dockerize::config::{self, Settings};
 use cargo_dockerize::emit::{Change, State};
 use cargo_dockerize::failure::Result;
@@ -75,7 +76,7 @@ impl Session {
             generate_lockfile: common.generate_lockfile,
         };
         let workspace = Workspace::load(&query)?;
-        let settings = config::load(&workspace)?;
+        let settings = settled(&workspace)?;
         // Features that the metadata turns on change the graph, so cargo is asked again.
         let wanted = flags.features(&settings);
         if wanted == query.features {
@@ -113,7 +114,16 @@ impl Session {
     /// Decides with these keys in the metadata table as well. Nothing is written; [`Session::manifest`] has what is to be.
     pub fn note(&mut self, keys: &[(&str, toml_edit::Value)]) -> Result<Plan> {
         self.workspace.manifest = config::edit(&self.workspace.manifest, keys)?;
-        self.settings = config::load(&self.workspace)?;
+        self.settle()
+    }
+
+    /// Decides anew, by the manifests as they are here.
+    fn settle(&mut self) -> Result<Plan> {
+        let root = self.workspace.root.clone();
+        for member in self.workspace.members.iter_mut().filter(|member| member.dir == root) {
+            member.manifest.clone_from(&self.workspace.manifest);
+        }
+        self.settings = settled(&self.workspace)?;
         self.plan()
     }
 
@@ -125,33 +135,55 @@ impl Session {
             };
             let keys: Vec<(&str, toml_edit::Value)> = keys.into_iter().collect();
             if member.dir == self.workspace.root {
-                self.workspace.manifest = config::edit_package(&self.workspace.manifest, &keys)?;
+                self.workspace.manifest = config::edit_of(&self.workspace.manifest, config::Owner::Package, &keys)?;
                 member.manifest.clone_from(&self.workspace.manifest);
             } else {
-                member.manifest = config::edit_package(&member.manifest, &keys)?;
+                member.manifest = config::edit_of(&member.manifest, config::Owner::Package, &keys)?;
             }
         }
-        self.settings = config::load(&self.workspace)?;
-        self.plan()
+        self.settle()
     }
 
-    /// The texts of the manifests, by their paths from the root: the root's first.
-    pub fn manifests(&self) -> Vec<(String, String)> {
+    /// Decides with all that a plan has taken from files of the repository in the metadata tables as well, so that nothing depends
+    /// on those files any more. Nothing is written; [`Session::manifests`] has what is to be.
+    pub fn record(&mut self, plan: &Plan) -> Result<Plan> {
+        for cargo_dockerize::plan::Keys { package, keys } in
+            cargo_dockerize::plan::taken_keys(&self.workspace, &self.settings, plan)
+        {
+            let whole = self.workspace.has_workspace_table();
+            let root = self.workspace.root.clone();
+            match package.and_then(|name| self.workspace.members.iter_mut().find(|member| member.name == name)) {
+                Some(member) if member.dir != root => {
+                    member.manifest = config::edit_of(&member.manifest, config::Owner::Package, &keys)?;
+                }
+                Some(_) if whole => {
+                    let owner = config::Owner::Package;
+                    self.workspace.manifest = config::edit_of(&self.workspace.manifest, owner, &keys)?;
+                }
+                _ => self.workspace.manifest = config::edit(&self.workspace.manifest, &keys)?,
+            }
+        }
+        self.settle()
+    }
+
+    /// The manifests as they are here, the root's first.
+    pub fn texts(&self) -> Vec<(Utf8PathBuf, String)> {
+        let root = (Utf8PathBuf::from("Cargo.toml"), self.workspace.manifest.clone());
         let members = self.workspace.members.iter().filter(|member| member.dir != self.workspace.root);
-        let members =
-            members.map(|member| (self.workspace.relative(&member.dir.join("Cargo.toml")), member.manifest.clone()));
-        std::iter::once(("Cargo.toml".to_owned(), self.workspace.manifest.clone())).chain(members).collect()
+        let path = |folder: &Utf8Path| Utf8PathBuf::from(self.workspace.relative(&folder.join("Cargo.toml")));
+        let members = members.map(|member| (path(&member.dir), member.manifest.clone()));
+        std::iter::once(root).chain(members).collect()
     }
 
-    /// What becomes of the manifests, which were these. The root's is told of also where it stays.
-    pub fn changed_manifests(&self, before: &[(String, String)]) -> Vec<Change> {
-        let both = before.iter().zip(self.manifests()).enumerate();
-        both.filter(|(i, ((_, old), (_, new)))| *i == 0 || old != new)
-            .map(|(_, ((_, old), (path, new)))| {
-                let state = if new == *old { State::Current } else { State::Stale };
-                Change { path: path.into(), state, old: old.clone(), new }
-            })
-            .collect()
+    /// What becomes of the manifests, which were these; those of members only where they change.
+    pub fn manifests(&self, old: Vec<(Utf8PathBuf, String)>) -> Vec<Change> {
+        let change = |((path, old), (_, new)): ((Utf8PathBuf, String), (Utf8PathBuf, String))| {
+            let state = if new == old { State::Current } else { State::Stale };
+            Change { path, state, old, new }
+        };
+        let both = old.into_iter().zip(self.texts()).enumerate();
+        let told = both.filter(|(at, ((_, old), (_, new)))| *at == 0 || old != new);
+        told.map(|(_, both)| change(both)).collect()
     }
 
     /// Every file that is generated here.
@@ -226,6 +258,11 @@ fn found_assets(plan: &Plan, package: &str) -> toml_edit::Array {
         }
     }
     list
+}
+
+/// What the tables say, and below that what files of the repository say.
+fn settled(workspace: &Workspace) -> Result<Settings> {
+    Ok(cargo_dockerize::plan::evidence(workspace, &config::load(workspace)?)?.settings)
 }
 
 fn features(common: &Common) -> Option<Features> {

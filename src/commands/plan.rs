@@ -84,6 +84,7 @@ fn describe(plan: &Plan, rules: bool) -> Result<String, fmt::Error> {
     for image in &plan.images {
         describe_image(&mut page, image)?;
     }
+    describe_taken(&mut page, plan)?;
     describe_pins(&mut page, plan)?;
     let kept: Vec<_> = plan.ignore.iter().filter_map(|rule| Some((&rule.pattern, rule.because.as_ref()?))).collect();
     writeln!(page.text)?;
@@ -134,6 +135,32 @@ fn describe_pins(page: &mut Page, plan: &Plan) -> fmt::Result {
         for line in [what, format!("for {}", image.users.join(", "))].iter().filter(|line| !line.is_empty()) {
             writeln!(page.text, "  {:<13} {DIM}{}{DIM:#}", "", printable(line))?;
         }
+    }
+    Ok(())
+}
+
+/// What the plan has from files of the repository, and what it does not have from them.
+fn describe_taken(page: &mut Page, plan: &Plan) -> fmt::Result {
+    let file = |place: &str| place.rsplit_once(':').map_or(place, |(file, _)| file).to_owned();
+    let mut files: Vec<String> = plan.taken.iter().map(|one| file(&one.place)).collect();
+    files.sort();
+    files.dedup();
+    if !plan.taken.is_empty() {
+        let from = if let [only] = files.as_slice() { printable(only) } else { "files of the repository".to_owned() };
+        writeln!(page.text, "\n{BOLD}taken from {from}{BOLD:#}")?;
+    }
+    for one in &plan.taken {
+        // The values of all other keys say what they are.
+        let named = matches!(one.key.as_str(), "features" | "arguments" | "stop-signal" | "env" | "healthcheck");
+        let value = if named { format!("{} {}", one.key, one.value) } else { one.value.clone() };
+        page.row(&one.place, &value, None)?;
+    }
+    if !plan.not_taken.is_empty() {
+        writeln!(page.text, "\n{BOLD}not taken, because{BOLD:#}")?;
+    }
+    for one in &plan.not_taken {
+        page.row(&one.place, &one.what, None)?;
+        writeln!(page.text, "  {:<13} {DIM}{}{DIM:#}", "", printable(&one.why))?;
     }
     Ok(())
 }

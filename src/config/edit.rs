@@ -17,32 +17,36 @@ use crate::failure::{Failure, Kind, Result};
 /// # Errors
 /// [`Kind::Workspace`]: the manifest does not parse, or `metadata` is not a table there.
 pub fn edit(manifest: &str, changes: &[(&str, Value)]) -> Result<String> {
-    let document = parsed(manifest)?;
+    let document = parse(manifest)?;
     let keys =
         |owner: &str| document.get(owner)?.get("metadata")?.get("dockerize")?.as_table_like().map(TableLike::iter);
     // A package that became a workspace's root may speak for all of it already.
     let own = keys("workspace").is_none()
         && keys("package").is_some_and(|mut keys| keys.any(|(key, _)| !super::Table::IMAGE_KEYS.contains(&key)));
-    let owner = if document.contains_key("workspace") && !own { "workspace" } else { "package" };
-    set(document, owner, manifest, changes)
+    let owner = if document.contains_key("workspace") && !own { Owner::Workspace } else { Owner::Package };
+    edit_of(manifest, owner, changes)
 }
 
-/// Sets these keys in the package's table.
+/// Whose table it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// `[workspace.metadata.dockerize]`
+    Workspace,
+    /// `[package.metadata.dockerize]`
+    Package,
+}
+
+/// Likewise, in the table that is named.
 ///
 /// # Errors
 /// As [`edit`].
-pub fn edit_package(manifest: &str, changes: &[(&str, Value)]) -> Result<String> {
-    set(parsed(manifest)?, "package", manifest, changes)
-}
-
-fn parsed(manifest: &str) -> Result<DocumentMut> {
-    manifest.parse().map_err(|error: toml_edit::TomlError| {
-        Failure::new(Kind::Workspace, "Cargo.toml does not parse").detail(error.to_string())
-    })
-}
-
-fn set(mut document: DocumentMut, owner: &str, manifest: &str, changes: &[(&str, Value)]) -> Result<String> {
+pub fn edit_of(manifest: &str, owner: Owner, changes: &[(&str, Value)]) -> Result<String> {
     let crlf = manifest.contains("\r\n");
+    let mut document = parse(manifest)?;
+    let owner = match owner {
+        Owner::Workspace => "workspace",
+        Owner::Package => "package",
+    };
     let table = descend(document.as_table_mut(), &[owner, "metadata", "dockerize"])?;
     for (key, value) in changes {
         let same = table.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value));
@@ -52,6 +56,12 @@ fn set(mut document: DocumentMut, owner: &str, manifest: &str, changes: &[(&str,
     }
     let text = document.to_string();
     Ok(if crlf { text.replace("\r\n", "\n").replace('\n', "\r\n") } else { text })
+}
+
+fn parse(manifest: &str) -> Result<DocumentMut> {
+    manifest.parse().map_err(|error: toml_edit::TomlError| {
+        Failure::new(Kind::Workspace, "Cargo.toml does not parse").detail(error.to_string())
+    })
 }
 
 /// Whether two values mean the same, however they are spelt.

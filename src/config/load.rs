@@ -1,11 +1,12 @@
 //! Reads the metadata tables, so that an error points at its place in the manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use super::{Table, validate};
 use crate::failure::{Failure, Kind, Place, Result};
+use crate::plan::model::Because;
 use crate::workspace::{Member, Workspace};
 
 /// The tables of a workspace.
@@ -17,12 +18,36 @@ pub struct Settings {
     pub packages: BTreeMap<String, Table>,
     /// Whether the workspace's table is there at all.
     pub present: bool,
+    /// The keys that the tables have, by the package's name; the workspace's under an empty one.
+    pub said: BTreeMap<String, BTreeSet<String>>,
+    /// Where values come from that no table has: by package and key, each with the value as it is shown.
+    pub evidence: BTreeMap<(String, String), Vec<(String, Because)>>,
 }
 
 impl Settings {
     /// What holds for one package's image.
     pub fn of(&self, package: &str) -> Table {
         self.packages.get(package).cloned().unwrap_or_default().over(&self.workspace)
+    }
+
+    /// Whether a table that holds for a package has a key, be its value empty. An empty name is the workspace.
+    pub fn says(&self, package: &str, key: &str) -> bool {
+        [package, ""].iter().any(|owner| self.said.get(*owner).is_some_and(|keys| keys.contains(key)))
+    }
+
+    /// Why a key of a package has a value: the file that it was taken from, else the metadata.
+    pub fn because(&self, package: &str, key: &str, value: &str) -> Because {
+        let found = self.evidence.get(&(package.to_owned(), key.to_owned()));
+        let exact = found.and_then(|all| all.iter().find(|(own, _)| own == value).or(all.first()));
+        exact.map_or_else(
+            || Because::new("metadata", format!("`{key}` in the metadata says so")),
+            |(_, because)| because.clone(),
+        )
+    }
+
+    /// Whether a key of a package has what a file of the repository says.
+    pub fn is_evidence(&self, package: &str, key: &str) -> bool {
+        self.evidence.contains_key(&(package.to_owned(), key.to_owned()))
     }
 }
 
@@ -61,6 +86,15 @@ pub fn load(workspace: &Workspace) -> Result<Settings> {
         (own, _) => own.unwrap_or_default(),
     };
     validate::table("Cargo.toml", &workspace.manifest, &settings.workspace)?;
+    let mut for_workspace = keys(&workspace.manifest, "workspace");
+    if for_workspace.is_empty() {
+        for_workspace = keys(&workspace.manifest, "package");
+        for_workspace.retain(|key| alone || !Table::IMAGE_KEYS.contains(&key.as_str()));
+    }
+    settings.said.insert(String::new(), for_workspace);
+    for member in &workspace.members {
+        settings.said.insert(member.name.clone(), keys(&member.manifest, "package"));
+    }
     for member in &workspace.members {
         let is_root = member.dir == workspace.root;
         if is_root && alone {
@@ -110,6 +144,13 @@ fn member_table(workspace: &Workspace, member: &Member, for_all: bool) -> Result
         }
     }
     Ok(Some(table))
+}
+
+/// The keys of a table in a manifest that has been read.
+fn keys(manifest: &str, owner: &str) -> BTreeSet<String> {
+    let Ok(document) = toml_edit::Document::parse(manifest) else { return BTreeSet::new() };
+    let table = document.get(owner).and_then(|owner| owner.get("metadata")?.get("dockerize")?.as_table_like());
+    table.into_iter().flat_map(toml_edit::TableLike::iter).map(|(key, _)| key.to_owned()).collect()
 }
 
 fn dockerize(section: Section) -> Option<Table> {

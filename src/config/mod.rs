@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use edit::{edit, edit_package};
+pub use edit::{Owner, edit, edit_of};
 pub use load::{Judging, Settings, lint, load, nearest};
+pub(crate) use validate::permits;
 
 use crate::plan::model::{Forge, Linkage, Musl, OptionalStage, TestRunner};
 

@@ -76,6 +76,19 @@ fn path(value: &str) -> bool {
         && value.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"'\"$`\\*?[]{}<>|&;".contains(c))
 }
 
+/// Whether a key may have a value that no manifest has yet.
+pub(crate) fn permits(key: &str, value: &str) -> bool {
+    let rule = match key {
+        "features" | "stop-signal" => &WORD,
+        "variable" => &VARIABLE,
+        "from" => &INSIDE,
+        "to" => &TARGET,
+        "writable" => &ABSOLUTE,
+        _ => &TEXT,
+    };
+    (rule.allowed)(value)
+}
+
 pub(super) fn table(file: &str, text: &str, table: &Table) -> Result<()> {
     let check = |rule: &Rule, key: &str, value: &str| one(file, text, rule, key, value);
     for (key, value) in [("toolchain", &table.toolchain), ("codename", &table.codename)] {

@@ -106,6 +106,17 @@ pub(super) fn decide(
     Ok(rules)
 }
 
+/// What every ignore file of ours leaves out.
+pub(super) fn always() -> Result<Matcher> {
+    let source: Source = toml::from_str(include_str!("ignore.toml")).map_err(internal)?;
+    let mut patterns = Vec::new();
+    for section in source.section {
+        patterns.extend(section.leave);
+        patterns.extend(section.keep.into_iter().map(|pattern| format!("!{pattern}")));
+    }
+    Matcher::new(patterns.iter().map(String::as_str))
+}
+
 /// What tests read and a pattern drops, relative to the context: where that is a whole folder, the folder.
 fn fixtures(workspace: &Workspace, root: &Utf8Path, left_out: &Matcher) -> Vec<(String, Because)> {
     let mut found: Vec<(String, Because)> = Vec::new();

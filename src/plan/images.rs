@@ -27,8 +27,8 @@ pub(super) fn decide(
     let table = settings.of(&member.name);
     let root = workspace.root.join(&context.path);
     let base_folder = crate::workspace::normal(&root);
-    let assets = assets(workspace, &table, candidate, &base_folder)?;
-    let writable = writable(&table, candidate);
+    let assets = assets(workspace, settings, &table, candidate, &base_folder)?;
+    let writable = writable(settings, &table, candidate);
     let ca_certificates = wanted(table.ca_certificates, "ca-certificates", candidate.findings.ca_certificates.as_ref())
         .or_else(|| (!table.extra_ca.is_empty()).then(|| metadata("extra-ca")));
     let packages = if linked.is_static() { Vec::new() } else { group::run_packages(&candidate.findings.native) };
@@ -65,7 +65,8 @@ pub(super) fn decide(
     let (mut expose, expose_because) = if table.expose.is_empty() {
         (found.iter().map(|port| port.port).collect(), found.iter().map(|port| port.because.clone()).collect())
     } else {
-        (table.expose.clone(), vec![metadata("expose")])
+        let first = table.expose.first().map(u16::to_string).unwrap_or_default();
+        (table.expose.clone(), vec![settings.because(&member.name, "expose", &first)])
     };
     expose.sort_unstable();
     expose.dedup();
@@ -86,7 +87,7 @@ pub(super) fn decide(
             ca_certificates,
             extra_ca,
             zoneinfo: wanted(table.zoneinfo, "zoneinfo", candidate.findings.zoneinfo.as_ref()),
-            init: wanted(table.init, "init", None),
+            init: table.init.filter(|init| *init).map(|_| settings.because(&member.name, "init", "true")),
             writable,
             packages,
         },
@@ -147,6 +148,7 @@ fn wanted(said: Option<bool>, key: &str, found: Option<&Because>) -> Option<Beca
 
 fn assets(
     workspace: &Workspace,
+    settings: &Settings,
     table: &Table,
     candidate: &Candidate<'_>,
     context: &camino::Utf8Path,
@@ -167,11 +169,13 @@ fn assets(
             .help(format!("it is looked for in {} and in the workspace's root", workspace.relative(&member.dir))));
         };
         let to = if to.starts_with('/') { to.clone() } else { format!("{WORKDIR}/{}", to.trim_end_matches('/')) };
+        let because = settings.because(&member.name, "assets", from);
         let from = relative(context, &path).into_string();
-        assets.push(Asset { from, to, replaces_link: false, because: metadata("assets") });
+        assets.push(Asset { from, to, replaces_link: false, because });
     }
-    // A list in the metadata is the whole list.
-    if !assets.is_empty() {
+    // A list in the metadata is the whole list. What a file of the repository copies need not be all.
+    let is_evidence = settings.is_evidence(&member.name, "assets");
+    if !assets.is_empty() && !is_evidence {
         return Ok(assets);
     }
     for found in &candidate.findings.assets {
@@ -182,26 +186,35 @@ fn assets(
         } else {
             format!("{WORKDIR}/{}", found.literal)
         };
-        assets.push(Asset { from, to, replaces_link: found.link.is_some(), because: found.because.clone() });
+        if !(is_evidence && assets.iter().any(|known| covers(&known.to, &to))) {
+            assets.push(Asset { from, to, replaces_link: found.link.is_some(), because: found.because.clone() });
+        }
     }
     Ok(assets)
 }
 
-fn writable(table: &Table, candidate: &Candidate<'_>) -> Vec<Writable> {
-    if !table.writable.is_empty() {
-        return table
-            .writable
-            .iter()
-            .map(|path| Writable { path: path.clone(), because: metadata("writable") })
-            .collect();
+/// Whether a folder is the other one, or holds it.
+fn covers(folder: &str, other: &str) -> bool {
+    other.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn writable(settings: &Settings, table: &Table, candidate: &Candidate<'_>) -> Vec<Writable> {
+    let package = &candidate.selected.member.name;
+    let because = |path: &String| settings.because(package, "writable", path);
+    let said = table.writable.iter().map(|path| Writable { path: path.clone(), because: because(path) });
+    let mut folders: Vec<Writable> = said.collect();
+    if !folders.is_empty() && !settings.is_evidence(package, "writable") {
+        return folders;
     }
-    let found = candidate.findings.writable.iter();
-    found
-        .map(|(path, because)| {
-            let path = if path.starts_with('/') { path.clone() } else { format!("{WORKDIR}/{path}") };
-            Writable { path, because: because.clone() }
-        })
-        .collect()
+    for (path, because) in &candidate.findings.writable {
+        let path = if path.starts_with('/') { path.clone() } else { format!("{WORKDIR}/{path}") };
+        // Where nothing names the path, a file of the repository knows it better.
+        let guessed = because.file.is_none() && !folders.is_empty();
+        if !guessed && !folders.iter().any(|known| covers(&known.path, &path)) {
+            folders.push(Writable { path, because: because.clone() });
+        }
+    }
+    folders
 }
 
 fn labels(member: &Member, binary: &str, table: &Table) -> BTreeMap<String, String> {

@@ -21,6 +21,7 @@ mod secrets;
 mod select;
 mod sources;
 mod stages;
+mod taken;
 mod target;
 mod toolchain;
 mod tools;
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 pub use model::Plan;
 pub(crate) use profiles::PROFILES;
 pub use select::{Asked, Selected, selected};
+pub use taken::{Evidence, Keys, decide as evidence, keys as taken_keys, shipped};
 pub(crate) use target::is_musl;
 
 use crate::config::Settings;
@@ -117,8 +119,10 @@ pub(crate) struct Candidate<'a> {
 /// [`Kind::Usage`](crate::failure::Kind::Usage) where the settings name what is not there;
 /// [`Kind::Engine`](crate::failure::Kind::Engine) where this machine is to compile and cannot.
 pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result<Plan> {
+    let Evidence { settings, mut taken, mut not_taken, mut notes } = taken::decide(workspace, settings)?;
+    let settings = &settings;
     let features = flags.features(settings);
-    let mut notes: Vec<Because> = detect::processor(workspace, &settings.workspace)?.into_iter().collect();
+    notes.extend(detect::processor(workspace, &settings.workspace)?);
     let selected = select::binaries((workspace, settings), &features, &flags.asked, &mut notes)?;
     let mut seen: BTreeMap<&str, (BinaryGraph, Findings)> = BTreeMap::new();
     let mut candidates = Vec::new();
@@ -169,6 +173,7 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
     let profiles = profiles::decide(workspace, settings, &mut notes)?;
     let decided = compose::Decided { files: &files, profiles: &profiles, images: &images };
     let compose = compose::decide(workspace, settings, &candidates, &decided)?;
+    taken::rest(workspace, flags, (&images, &groups), (&mut taken, &mut not_taken))?;
     let mut plan = Plan {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -205,6 +210,8 @@ pub fn plan(workspace: &Workspace, settings: &Settings, flags: &Flags) -> Result
         groups,
         images,
         ignore,
+        taken,
+        not_taken,
         notes,
         questions,
     };

@@ -11,6 +11,7 @@ mod image;
 mod pinned;
 mod secret;
 mod stages;
+mod taken;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub use image::{Asset, Brings, Image, Rootfs, Writable};
 pub use pinned::Pinned;
 pub use secret::{Secret, SecretKind};
 pub use stages::{Auditable, DevProgram, DevStage, Installed, Link, OptionalStage, TestRunner, TestStage, Workbench};
+pub use taken::{NotTaken, Taken};
 
 /// The version of the plan's JSON.
 pub const SCHEMA: u32 = 2;
@@ -137,6 +139,12 @@ pub struct Plan {
     pub pins: Vec<Pinned>,
     /// The lines of the ignore file.
     pub ignore: Vec<IgnoreRule>,
+    /// What the plan has from files of the repository, such as its own Dockerfile.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub taken: Vec<Taken>,
+    /// What it does not have from them, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub not_taken: Vec<NotTaken>,
     /// What the user should know: costs, risks, things that could not be seen.
     pub notes: Vec<Because>,
     /// What weak evidence leaves open. The safe answer holds until the metadata says otherwise.

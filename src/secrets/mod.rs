@@ -172,6 +172,14 @@ impl Rules {
         shown
     }
 
+    /// Whether a variable of this name holds a secret, whatever its value is now.
+    pub fn is_named(&self, name: &str) -> bool {
+        let upper = name.to_ascii_uppercase();
+        self.ends
+            .iter()
+            .any(|end| upper.strip_suffix(end.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
+    }
+
     /// Variables whose names say that their values are secrets, and where those are.
     fn variables(&self, text: &[u8]) -> Vec<(Range<usize>, Hit)> {
         let found = self.assignment.captures_iter(text).filter_map(|found| {
@@ -182,13 +190,9 @@ impl Rules {
             let value = &value[quoted..];
             let value = value.strip_suffix(b"\"").or(value.strip_suffix(b"'")).unwrap_or(value);
             let start = whole.start() + quoted;
-            let upper = name.to_ascii_uppercase();
-            let ends = |end: &String| {
-                upper.strip_suffix(end.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
-            };
             // A file, a variable or a number is no secret.
             let plain = value.starts_with(b"/") || value.iter().all(u8::is_ascii_digit);
-            let secret = value.len() >= 4 && !plain && self.ends.iter().any(ends) && !self.stands_for(value);
+            let secret = value.len() >= 4 && !plain && self.is_named(&name) && !self.stands_for(value);
             secret.then(|| {
                 let hit = Hit {
                     rule: "variable".to_owned(),
