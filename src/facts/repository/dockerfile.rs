@@ -105,7 +105,6 @@ impl Reader<'_> {
         let mut built = Built {
             stage: stage.name.as_ref().map(|name| name.text.clone()),
             base: self.said(lowest.from.start, base),
-            compiles: known.cargo.contains(&stage.index),
             builds: reached.iter().filter_map(|index| known.builds.get(*index)).flatten().cloned().collect(),
             programs: Vec::new(),
             start: None,
@@ -126,7 +125,8 @@ impl Reader<'_> {
         let (mut entry, mut cmd): (Option<Written>, Option<(usize, Written)>) = (None, None);
         for one in line {
             let compiles = known.cargo.contains(&one.index);
-            for instruction in &one.instructions {
+            let last_cargo = one.runs().filter(|(_, _, run)| calls_cargo(run)).last().map(|(at, ..)| at);
+            for (at, instruction) in one.instructions.iter().enumerate() {
                 match &instruction.what {
                     What::Entrypoint(command) => {
                         entry = Some(self.written(instruction, command));
@@ -135,7 +135,12 @@ impl Reader<'_> {
                     }
                     What::Cmd(command) => cmd = Some((one.index, self.written(instruction, command))),
                     What::Copy(transfer) | What::Add(transfer) => {
+                        let copies = built.copies.len();
                         names.extend(self.copy(instruction, transfer, &folder, known, &mut built));
+                        // What is there before cargo runs are sources.
+                        if last_cargo.is_some_and(|last| at < last) {
+                            built.copies.truncate(copies);
+                        }
                     }
                     What::Run(run) if !compiles => built.packages.extend(self.packages(run, &folder)),
                     _ => self.setting(instruction, &folder, &mut built),
@@ -148,11 +153,18 @@ impl Reader<'_> {
             }
         }
         let binary = |name: &str| {
+            // The only one needs no name.
+            if let ("", 1) = (name, self.binaries.len()) {
+                return self.binaries.first().cloned();
+            }
             let renamed = names.iter().find(|(to, _)| to == name).map(|(_, from)| from.clone());
             self.program(name, known).or(renamed)
         };
         built.start = start::start(entry.as_ref(), cmd.as_ref().map(|(_, cmd)| cmd), &binary);
         program_in_a_folder(&mut built);
+        if built.start.as_ref().is_some_and(|start| start.by_cargo) {
+            built.copies.clear();
+        }
         built
     }
 
@@ -283,6 +295,10 @@ impl Reader<'_> {
         self.calls(stage, |_, program, _| front |= has(&names().front.programs, program));
         front
     }
+}
+
+fn calls_cargo(run: &Run) -> bool {
+    run.calls.iter().any(|call| has(&names().cargo.programs, call.program()))
 }
 
 /// `curl … || exit 1` is a shell's business.

@@ -70,8 +70,6 @@ pub struct Built {
     pub stage: Option<String>,
     /// What it stands on in the end.
     pub base: Said<String>,
-    /// Whether it is a stage that compiles, so that what is copied into it are sources.
-    pub compiles: bool,
     /// Cargo's builds in it and in the stages that it needs, in their order.
     pub builds: Vec<Said<CargoBuild>>,
     /// Binaries of the workspace that are copied into it, by their names.
@@ -92,7 +90,7 @@ pub struct Built {
     pub workdir: Option<Said<String>>,
     /// `USER`.
     pub user: Option<Said<String>>,
-    /// Files that are copied into it, programs of the workspace left out.
+    /// Files that are copied into it, without programs of the workspace and without sources for cargo.
     pub copies: Vec<Said<Copied>>,
     /// Packages that it installs.
     pub packages: Vec<Said<String>>,
@@ -147,6 +145,8 @@ pub struct Start {
     pub init: Option<Said<String>>,
     /// Whether a shell has to read it.
     pub shell: bool,
+    /// Whether it is `cargo run`, which compiles when the container starts.
+    pub by_cargo: bool,
     /// Where it stands.
     pub place: Place,
 }

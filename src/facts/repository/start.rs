@@ -71,7 +71,8 @@ pub(super) fn start(
     // A shell's line takes no arguments.
     let more = entry.and(cmd).filter(|_| entry.is_some_and(|entry| entry.list));
     let place = first.words.place.clone();
-    let mut start = Start { program: None, script: None, arguments: Vec::new(), init: None, shell: false, place };
+    let mut start =
+        Start { program: None, script: None, arguments: Vec::new(), init: None, shell: false, by_cargo: false, place };
     let Words::Plain(words) = &first.words.value else {
         start.shell = true;
         return Some(start);
@@ -89,6 +90,13 @@ pub(super) fn start(
         }
         None => &[],
     };
+    if let Some((name, arguments)) = run_by_cargo(words) {
+        start.by_cargo = true;
+        start.program = binary(name);
+        start.script = Some(first.words.with("cargo".to_owned()));
+        start.arguments = [arguments, more].concat();
+        return Some(start);
+    }
     if let Some((program, arguments)) = words.split_first() {
         start.program = binary(base(program));
         if start.program.is_some() {
@@ -105,6 +113,19 @@ pub(super) fn start(
         }
     }
     Some(start)
+}
+
+/// The binary that `cargo run` starts, empty where it is the only one, and its arguments.
+fn run_by_cargo(words: &[String]) -> Option<(&str, &[String])> {
+    let [program, subcommand, rest @ ..] = words else { return None };
+    if base(program) != "cargo" || !matches!(subcommand.as_str(), "run" | "r") {
+        return None;
+    }
+    let end = rest.iter().position(|word| word == "--");
+    let (options, arguments) = rest.split_at(end.unwrap_or(rest.len()));
+    let named = options.iter().position(|word| matches!(word.as_str(), "--bin" | "-p" | "--package"));
+    let name = named.and_then(|at| options.get(at + 1)).map_or("", String::as_str);
+    Some((name, arguments.get(1..).unwrap_or_default()))
 }
 
 /// What is started through others: the init among them, and the words that are left.

@@ -58,7 +58,6 @@ fn stages_with_a_recipe_for_the_dependencies() {
     assert_eq!(built.user.as_ref().unwrap().place.to_string(), "Dockerfile:24");
     assert!(built.ships("app") && built.runs("app") && !built.ships("worker"));
     assert!(built.others.is_empty(), "stages that run cargo are the build's own: {:?}", built.others);
-    assert!(!built.compiles);
 }
 
 #[test]
@@ -94,6 +93,19 @@ fn programs_by_many_ways() {
     assert!(ships("FROM scratch\nARG TARGETARCH\nCOPY dist/$TARGETARCH/app /app\nENTRYPOINT [\"/app\"]\n").0);
     // Somebody else's image that happens to start something of the same name.
     assert!(!ships("FROM registry.example/app\nCMD [\"app\"]\n").0);
+}
+
+#[test]
+fn one_stage_for_all() {
+    let text = "FROM rust:1\nWORKDIR /b\nCOPY Cargo.toml ./\nCOPY src src\nRUN cargo build --release\nCOPY static ./static\nCMD ";
+    let built = image(&format!("{text}[\"./target/release/app\"]\n"));
+    assert!(built.runs("app"));
+    assert_eq!(copies(&built), ["static -> /b/static"], "what is there before cargo runs are sources");
+    let built = image(&format!("{text}[\"cargo\", \"run\", \"--release\", \"--bin\", \"app\", \"--\", \"serve\"]\n"));
+    assert!(built.ships("app") && copies(&built).is_empty());
+    assert_eq!(built.start.unwrap().arguments, ["serve"]);
+    // Which of two it is, nothing says.
+    assert!(!image(&format!("{text}cargo run --release\n")).ships("app"));
 }
 
 #[test]

@@ -21,8 +21,7 @@ pub(super) fn take(
     account: &mut Account<'_>,
 ) -> Result<()> {
     let image = source.shipping.image;
-    // What a stage that compiles gets are sources.
-    if image.compiles || !account.is_open(&source.member.name, "assets") {
+    if !account.is_open(&source.member.name, "assets") {
         return Ok(());
     }
     let (rules, left_out) = (Rules::known()?, ignore::always()?);
