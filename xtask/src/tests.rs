@@ -43,6 +43,6 @@ pub fn run(sh: &Shell, scope: Scope) -> Result<()> {
         }
     }
     // The engine is one, and so is its disk: what builds on it does so one after the other (see tests/e2e).
-    cmd!(sh, "cargo test --package cargo-dockerize --locked").run()?;
+    cmd!(sh, "cargo test --package cargo-dockerize --package xtask --locked").run()?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use xshell::{Shell, cmd};
 
 use crate::{lab, tool};
 use application::Application;
+pub use call::{Output, output};
 use report::{Outcome, Report, Row};
 
 const USAGE: &str = "\
