@@ -2,7 +2,8 @@
 
 use super::dockerfile::Start;
 use super::facts::last;
-use super::shell::{self, Variables};
+use super::shell;
+use super::words::Variables;
 
 /// Programs that start another one.
 const STARTERS: &[&str] = &["tini", "dumb-init", "catatonit", "gosu", "su-exec", "exec", "env", "bash", "sh"];

@@ -1,6 +1,7 @@
 //! A Dockerfile as its stages with their steps. A reader of its own: what the tool makes of the file is what is judged by it.
 
-use super::shell::{self, Variables};
+use super::shell;
+use super::words::{self, Variables};
 
 /// A stage.
 #[derive(Debug, Default)]
@@ -91,7 +92,7 @@ pub fn read(text: &str, arguments: &Variables) -> Vec<Stage> {
 }
 
 fn from(text: &str, global: &Variables, stages: &[Stage]) -> Stage {
-    let words = shell::words(text, global);
+    let words = words::words(text, global);
     let base = words.first().cloned().unwrap_or_default();
     let named = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("as"));
     let name = words.get(2).filter(|_| named).cloned();
@@ -111,7 +112,7 @@ pub fn find(stages: &[Stage], name: &str) -> Option<usize> {
 
 /// `ARG`: what is given on the command line, else its own default, else the one before the first stage.
 fn argument(text: &str, global: &Variables, arguments: &Variables, variables: &mut Variables) {
-    for word in shell::words(text, variables) {
+    for word in words::words(text, variables) {
         let (name, own) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
         let value = arguments.get(name).map(String::as_str).or(own).or(global.get(name).map(String::as_str));
         if let Some(value) = value {
@@ -122,14 +123,14 @@ fn argument(text: &str, global: &Variables, arguments: &Variables, variables: &m
 
 impl Stage {
     fn read(&mut self, one: &Instruction) {
-        let words = || shell::words(&one.text, &self.variables);
+        let words = || words::words(&one.text, &self.variables);
         // `EXPOSE $PORTS` may be several.
         let split = || words().iter().flat_map(|word| word.split_whitespace()).map(str::to_owned).collect();
         let list = || json(&one.text).unwrap_or_else(words);
         let flag = |name: &str| {
             let value =
                 one.flags.iter().find_map(|flag| flag.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='));
-            value.map(|value| shell::fill(value, &self.variables))
+            value.map(|value| words::fill(value, &self.variables))
         };
         match one.keyword.as_str() {
             "RUN" => {
@@ -166,13 +167,13 @@ impl Stage {
             "EXPOSE" => self.steps.push(Step::Expose(split())),
             "VOLUME" => self.steps.push(Step::Volume(
                 json(&one.text)
-                    .map_or_else(words, |list| list.iter().map(|it| shell::fill(it, &self.variables)).collect()),
+                    .map_or_else(words, |list| list.iter().map(|it| words::fill(it, &self.variables)).collect()),
             )),
             "STOPSIGNAL" => self.steps.push(Step::StopSignal(words().join(" "))),
             "HEALTHCHECK" => {
                 let command = one.text.strip_prefix("CMD").map(str::trim).unwrap_or_default();
                 self.steps
-                    .push(Step::HealthCheck(json(command).unwrap_or_else(|| shell::words(command, &self.variables))));
+                    .push(Step::HealthCheck(json(command).unwrap_or_else(|| words::words(command, &self.variables))));
             }
             "ENTRYPOINT" | "CMD" => {
                 let start = match json(&one.text) {

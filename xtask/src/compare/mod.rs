@@ -9,6 +9,7 @@ mod report;
 mod repository;
 mod shell;
 mod theirs;
+mod words;
 
 use std::path::{Path, PathBuf};
 

@@ -123,3 +123,24 @@ pub fn blind(sh: &Shell, folder: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_in_order_and_says_nothing_twice() {
+        let list = list().expect("the list");
+        let names: Vec<String> = list.iter().map(|one| one.name.to_lowercase()).collect();
+        let mut sorted = names.clone();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+        for one in &list {
+            let mut facts: Vec<Kind> = one.cases.iter().map(|case| case.fact).collect();
+            facts.sort();
+            facts.dedup();
+            assert_eq!(facts.len(), one.cases.len(), "{}", one.name);
+        }
+    }
+}

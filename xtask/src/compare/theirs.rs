@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::commands::{cargo, packages, started, unwrapped};
 use super::dockerfile::{self, Stage, Step};
 use super::facts::{Binary, Facts, Kind, last};
-use super::shell::Variables;
+use super::words::Variables;
 
 /// What it says, and what rules about it need to know.
 #[derive(Debug, Default)]
