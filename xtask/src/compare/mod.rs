@@ -83,6 +83,9 @@ pub fn run(sh: &Shell, arguments: &[&str]) -> Result<()> {
             report.rows.remove(&one.name);
             continue;
         }
+        if options.kept && !kept(one).exists() {
+            continue;
+        }
         eprintln!("compare: {}", one.name);
         let outcome = attempt(sh, one, &cache, &options).with_context(|| one.name.clone())?;
         if let Outcome::Refused(words) = &outcome {
@@ -115,19 +118,21 @@ fn options<'a>(arguments: &[&'a str]) -> Result<Options<'a>> {
     Ok(options)
 }
 
+/// Where a repository's plan lies until the next run.
+fn kept(one: &Repository) -> PathBuf {
+    report::path("plans").join(format!("{}.json", one.folder()))
+}
+
 /// Makes the plan and holds it against the Dockerfile.
 fn attempt(sh: &Shell, one: &Repository, cache: &Path, options: &Options<'_>) -> Result<Outcome> {
     let dockerfile = cache.join(one.folder()).join(&one.dockerfile);
     let dockerfile = sh.read_file(&dockerfile)?;
-    let kept = report::path("plans").join(format!("{}.json", one.folder()));
+    let kept = kept(one);
     if !options.kept {
         sh.remove_path(&kept)?;
         if let Some(words) = plan(sh, one, cache, options.blind, &kept)? {
             return Ok(Outcome::Refused(words));
         }
-    }
-    if !kept.exists() {
-        return Ok(Outcome::Refused("there is no plan of the last run".to_owned()));
     }
     let kept: Value = serde_json::from_str(&sh.read_file(&kept)?).context("the plan is not JSON")?;
     let binaries = binaries(&kept["metadata"]);
@@ -177,9 +182,10 @@ fn plan(sh: &Shell, one: &Repository, cache: &Path, blind: bool, kept: &Path) ->
 
 /// What a command says of its failure, in one line.
 fn words(output: &Output) -> String {
-    let lines = output.stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-    let lines = lines.skip_while(|line| !line.contains("error")).take(4).collect::<Vec<_>>().join(" | ");
-    lines.chars().take(400).collect()
+    let mut errors = output.stderr.lines().filter_map(|line| line.trim().strip_prefix("error: "));
+    let first = errors.next().unwrap_or("it says nothing").to_owned();
+    // What cargo cannot read, it tells by itself.
+    errors.next().map_or(first.clone(), |more| format!("{first}: {more}"))
 }
 
 /// The programs of the workspace, as `cargo metadata` names them.

@@ -55,9 +55,12 @@ impl Report {
 
     /// The counts and the defects.
     pub fn summary(&self) -> String {
-        let mut text = "| kind | agree | agree, taken from there | ours is better | theirs is better | cannot tell |\n\
-                        |---|--:|--:|--:|--:|--:|\n"
-            .to_owned();
+        let plans = self.rows.values().filter(|outcome| matches!(outcome, Outcome::Compared(_))).count();
+        let mut text = format!("{} repositories, of which {plans} have a plan.\n\n", self.rows.len());
+        text.push_str(
+            "| kind | agree | agree, taken from there | ours is better | theirs is better | cannot tell |\n\
+                        |---|--:|--:|--:|--:|--:|\n",
+        );
         for kind in Kind::ALL {
             let count = |verdict| self.facts().filter(|(_, fact)| fact.kind == kind && fact.verdict == verdict).count();
             row(&mut text, kind.name(), count);
