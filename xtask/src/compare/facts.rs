@@ -139,6 +139,33 @@ pub struct Binary {
     pub folder: String,
 }
 
+/// Variables of toolchains, of package managers, of shells and of images themselves: they say nothing of the program.
+const NOISE: &[&str] = &[
+    "PATH",
+    "DEBIAN_FRONTEND",
+    "RUSTFLAGS",
+    "RUSTUP_",
+    "CARGO_",
+    "RUSTC_",
+    "RUST_BACKTRACE",
+    "CC_",
+    "CXX_",
+    "TERM",
+    "TZ",
+    "LANG",
+    "LC_",
+    "LD_LIBRARY_PATH",
+    "HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "TZDIR",
+];
+
+/// Whether a variable says nothing of the program.
+pub fn is_noise(name: &str) -> bool {
+    NOISE.iter().any(|noise| name == *noise || (noise.ends_with('_') && name.starts_with(noise)))
+}
+
 /// The last component of a path, without what a glob adds.
 pub fn last(path: &str) -> &str {
     let path = path.trim_end_matches('*').trim_end_matches('/');

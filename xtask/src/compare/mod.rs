@@ -20,6 +20,7 @@ use xshell::{Shell, cmd};
 use crate::corpus::{self, Output};
 use crate::{built, root};
 use facts::{Binary, Kind};
+use judge::{Fact, Verdict};
 use report::{Outcome, Report};
 use repository::Repository;
 
@@ -140,10 +141,9 @@ fn attempt(sh: &Shell, one: &Repository, cache: &Path, options: &Options<'_>) ->
     let theirs = theirs.context("the Dockerfile has no such stage")?;
     let ours = ours::read(&kept["plan"], &theirs.facts.of(Kind::Binary));
     let facts = judge::judge(&theirs, &ours, &one.cases);
-    for case in
-        one.cases.iter().filter(|case| facts.iter().all(|fact| fact.kind != case.fact || fact.seen != case.seen))
-    {
-        eprintln!("  the case about {} is of another difference", case.fact);
+    let judged = |fact: &&Fact| one.cases.iter().any(|case| case.fact == fact.kind);
+    for fact in facts.iter().filter(|fact| fact.verdict == Verdict::Unknown && fact.why.is_none()).filter(judged) {
+        eprintln!("  the case about {} is of another difference", fact.kind);
     }
     Ok(Outcome::Compared(facts))
 }

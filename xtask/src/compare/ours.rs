@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::facts::{Facts, Kind, last};
+use super::facts::{self, Facts, Kind, last};
 
 /// What it says, and what rules about it need to know.
 #[derive(Debug, Default)]
@@ -19,9 +19,6 @@ pub struct Ours {
     /// Who reads the files of a package.
     pub readers: BTreeMap<String, String>,
 }
-
-/// Variables that make an image of ours work, and say nothing of the program.
-const OWN: &[&str] = &["HOME", "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH", "TZDIR"];
 
 /// Reads a plan; `shipped` are the programs that the Dockerfile ships, whose images are looked at. None: all.
 pub fn read(plan: &Value, shipped: &BTreeSet<String>) -> Ours {
@@ -60,7 +57,7 @@ impl Ours {
             facts.add(Kind::Arguments, arguments.join(" "));
         }
         for (name, value) in image["env"].as_object().into_iter().flatten() {
-            if !OWN.contains(&name.as_str()) {
+            if !facts::is_noise(name) {
                 facts.add(Kind::Environment, format!("{name}={}", text(value).unwrap_or_default()));
             }
         }

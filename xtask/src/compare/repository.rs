@@ -137,10 +137,10 @@ mod tests {
         sorted.dedup();
         assert_eq!(names, sorted);
         for one in &list {
-            let mut facts: Vec<Kind> = one.cases.iter().map(|case| case.fact).collect();
-            facts.sort();
-            facts.dedup();
-            assert_eq!(facts.len(), one.cases.len(), "{}", one.name);
+            let mut seen: Vec<_> = one.cases.iter().map(|case| (case.fact, &case.seen)).collect();
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen.len(), one.cases.len(), "{}", one.name);
         }
     }
 }

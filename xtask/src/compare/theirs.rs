@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::commands::{cargo, packages, started, unwrapped};
 use super::dockerfile::{self, Stage, Step};
-use super::facts::{Binary, Facts, Kind, last};
+use super::facts::{self, Binary, Facts, Kind, last};
 use super::words::Variables;
 
 /// What it says, and what rules about it need to know.
@@ -16,25 +16,6 @@ pub struct Theirs {
     /// Whether the whole repository is in the image.
     pub whole: bool,
 }
-
-/// Variables of toolchains, of package managers and of shells.
-const NOISE: &[&str] = &[
-    "PATH",
-    "DEBIAN_FRONTEND",
-    "RUSTFLAGS",
-    "RUSTUP_",
-    "CARGO_",
-    "RUSTC_",
-    "RUST_BACKTRACE",
-    "CC_",
-    "CXX_",
-    "TERM",
-    "TZ",
-    "LANG",
-    "LC_",
-    "LD_LIBRARY_PATH",
-    "HOME",
-];
 
 /// Files of the system.
 const SYSTEM: &[&str] =
@@ -137,8 +118,7 @@ impl<'a> Reader<'a> {
             .collect();
         for name in set {
             let value = end.variables().get(name).map(String::as_str).unwrap_or_default();
-            let noise = NOISE.iter().any(|noise| name == noise || (noise.ends_with('_') && name.starts_with(noise)));
-            if !noise && !value.is_empty() {
+            if !facts::is_noise(name) && !value.is_empty() {
                 facts.add(Kind::Environment, format!("{name}={value}"));
             }
         }
