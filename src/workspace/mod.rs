@@ -264,16 +264,14 @@ impl Workspace {
     /// Where a member's sources refuse to be compiled: its build script, its library, and these binaries of it.
     pub fn guards(&self, member: &Member, binaries: &[&str]) -> Vec<Guard> {
         use guppy::graph::BuildTargetId::{Binary, BuildScript, Library};
-        // Few have one, and reading all modules takes longer than to know that.
         let package = self.graph.workspace().member_by_name(&member.name).ok();
-        let package = package.filter(|_| {
-            let SourceFacts { macros, test_macros, .. } = &member.sources;
-            [macros, test_macros].into_iter().any(|called| called.contains_key("compile_error"))
-        });
         let targets = package.iter().flat_map(guppy::graph::PackageMetadata::build_targets);
+        // Few programs have one, and reading all modules takes longer than to know that.
+        let has_one = member.sources.macros.contains_key("compile_error");
         let compiled = targets.filter(|target| match target.id() {
-            BuildScript | Library => true,
-            Binary(name) => binaries.contains(&name),
+            BuildScript => true,
+            Library => has_one,
+            Binary(name) => has_one && binaries.contains(&name),
             _ => false,
         });
         compiled.flat_map(|target| guards::read(target.path())).collect()
