@@ -114,17 +114,22 @@ impl<'p> Program<'p> {
         fits.next().is_none().then_some(*first)
     }
 
-    /// The calls of a function, as far as names tell them from those of others.
+    /// The calls of a function, as far as names tell them from those of others: where several are called so, those of its own file.
     pub fn sites(&self, function: &Function) -> impl Iterator<Item = &Site<'p>> {
         let owner = function.owner.as_deref();
-        let only = self.functions.get(function.name.as_str()).is_some_and(|named| named.len() == 1);
+        let named = self.functions.get(function.name.as_str()).into_iter().flatten();
+        let named: Vec<_> = named.filter(|(_, other)| other.owner.as_deref() == owner).collect();
+        let own =
+            named.iter().find(|(_, other)| std::ptr::eq(*other, function)).map(|(unit, _)| unit.source.file.as_path());
+        let only = self.functions.get(function.name.as_str()).is_some_and(|all| all.len() == 1);
+        let is_unique = named.len() == 1;
         let sites = self.sites.get(function.name.as_str()).into_iter().flatten();
-        sites.filter(move |(_, of, call)| match &call.what {
+        sites.filter(move |(unit, of, call)| match &call.what {
             Callee::Function(path) => {
                 let before = path.len().checked_sub(2).map(|at| path[at].as_str());
                 let before = if before == Some("Self") { of.owner.as_deref() } else { before };
                 let named = before.filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()));
-                named == owner
+                named == owner && (is_unique || own == Some(unit.source.file.as_path()))
             }
             Callee::Method(..) => owner.is_some() && only,
             Callee::Macro(_) => false,

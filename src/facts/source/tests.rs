@@ -203,6 +203,17 @@ fn the_default_of_an_argument_is_known() {
 }
 
 #[test]
+fn calls_of_another_function_of_the_same_name_give_nothing() {
+    let main = "mod a; mod b; fn main() { a::run(); b::run(\"x\".into()); }";
+    let a = "pub fn run() { open(\"label\"); } fn open(name: &str) -> usize { name.len() }";
+    let b =
+        "pub fn run(folder: PathBuf) { open(folder); } fn open(folder: PathBuf) { std::fs::create_dir_all(folder); }";
+    let found = facts_with(&[("main.rs", main), ("a.rs", a), ("b.rs", b)], &[], &[]);
+    let paths: Vec<&str> = found.writes.iter().map(|write| write.path.as_str()).collect();
+    assert!(!paths.contains(&"label"), "{paths:?}");
+}
+
+#[test]
 fn of_a_library_that_counts_which_is_named() {
     let library = r#"
         pub mod server { pub fn serve() { TcpListener::bind("0.0.0.0:6432"); } }
