@@ -236,7 +236,20 @@ fn page((package, version): (&str, &str), application: &Value, members: &Value) 
         text += &row(promise, account)?;
     }
     text += "\nBold: not reached.\n";
+    if let Some(seconds) = stage(application, "cold", "chef") {
+        write!(
+            text,
+            "\nOf the cold build of this tool {seconds:.1} s go to Rust's target for musl and to its C compiler, which are installed while \
+             packages\nare downloaded. The two others compile for glibc, which their image has.\n"
+        )?;
+    }
     Ok(text)
+}
+
+/// How long one stage of ours took.
+fn stage(account: &Value, scenario: &str, name: &str) -> Option<f64> {
+    let stages = build(account, scenario, "this")?["stages"].as_array()?;
+    stages.iter().find(|stage| stage["name"] == name)?["seconds"].as_f64()
 }
 
 fn row(promise: &Promise, account: &Value) -> Result<String> {

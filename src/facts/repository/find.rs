@@ -1,5 +1,7 @@
 //! Which files of a repository are read.
 
+use std::collections::BTreeSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
@@ -37,20 +39,26 @@ pub(super) struct File {
 
 /// The files of a workspace and of the folders between it and its repository's top, by depth and then by name.
 pub(super) fn files(root: &Utf8Path, repository: Option<&Utf8Path>, members: &[&Utf8Path]) -> Vec<File> {
-    let mut paths = below(root, DEPTH + 1, members);
     let top = repository.unwrap_or(root);
+    let mut paths = below(root, DEPTH + 1, members);
+    // A link out of the repository would show what is not of it.
+    let real = top.canonicalize_utf8().unwrap_or_else(|_| top.to_owned());
+    let inside = |path: &Utf8PathBuf| path.canonicalize_utf8().is_ok_and(|path| path.starts_with(&real));
     let above = root.ancestors().skip(1).take_while(|folder| folder.starts_with(top)).collect::<Vec<_>>();
     for folder in above {
         let beside = names().folders.beside.iter().map(|name| folder.join(name));
         let folders = std::iter::once(folder.to_owned()).chain(beside);
         paths.extend(folders.filter(|folder| folder.is_dir()).flat_map(|folder| below(&folder, 1, members)));
     }
+    paths.retain(|(_, path)| inside(path));
     paths.sort_by_cached_key(|(_, path)| {
         let way = crate::workspace::relative(root, path);
         // The usual name at the root comes first, then what is nearest.
         (way.as_str() != "Dockerfile", way.starts_with(".."), way.components().count(), way)
     });
-    paths.dedup();
+    // A link and the file that it leads to are one: the first of both counts.
+    let mut seen = BTreeSet::new();
+    paths.retain(|(_, path)| seen.insert(path.canonicalize_utf8().unwrap_or_else(|_| path.clone())));
     let mut counts = [0_usize; 6];
     paths.retain(|(kind, _)| {
         counts[*kind as usize] += 1;
@@ -62,7 +70,7 @@ pub(super) fn files(root: &Utf8Path, repository: Option<&Utf8Path>, members: &[&
 fn below(folder: &Utf8Path, depth: usize, members: &[&Utf8Path]) -> Vec<(Kind, Utf8PathBuf)> {
     let walk = WalkDir::new(folder).max_depth(depth).sort_by_file_name().into_iter();
     let walk = walk.filter_entry(|entry| entry.depth() == 0 || !is_passed_over(entry, members)).take(ENTRIES);
-    let files = walk.flatten().filter(|entry| entry.file_type().is_file());
+    let files = walk.flatten().filter(|entry| entry.path().is_file());
     let paths = files.filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok());
     paths.filter_map(|path| Some((kind(&path)?, path))).collect()
 }

@@ -350,3 +350,24 @@ proptest! {
         others::workflow("w", &text);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_dockerfile_is_that_file_and_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = Utf8Path::from_path(folder.path()).unwrap().canonicalize_utf8().unwrap();
+    let (root, outside) = (top.join("root"), top.join("outside"));
+    for path in [root.join("docker/Dockerfile.alpine"), root.join("docker/Dockerfile.debian"), outside.clone()] {
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, SHIPS).unwrap();
+    }
+    fs_err::write(root.join("Cargo.toml"), "").unwrap();
+    let read_here = |link: &str| {
+        let _ = fs_err::remove_file(root.join("Dockerfile"));
+        std::os::unix::fs::symlink(link, root.join("Dockerfile")).unwrap();
+        let found = read(&Ours { root: &root, repository: None, members: &[&root], binaries: &binaries() });
+        shipping(&found, "app")
+    };
+    assert_eq!(read_here("docker/Dockerfile.debian"), ["Dockerfile", "docker/Dockerfile.alpine"]);
+    assert_eq!(read_here("../outside"), ["docker/Dockerfile.alpine", "docker/Dockerfile.debian"]);
+}
