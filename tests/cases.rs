@@ -135,6 +135,7 @@ fn what_links_of_an_asset_lead_to_is_in_their_place() {
         ("brand/logo.svg", "/app/static/logo.svg"),
     ];
     assert_eq!(assets, expected.map(|(from, to)| (from.to_owned(), to.to_owned())));
+    assert!(plan["questions"].is_null(), "{}", plan["questions"]);
 }
 
 #[test]

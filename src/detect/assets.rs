@@ -183,6 +183,7 @@ fn questions(
         let belongs =
             |path: &Utf8PathBuf| path.is_dir() && !path.join("Cargo.toml").exists() && !path.join("mod.rs").exists();
         let Some(path) = places.first(value, belongs).filter(|_| usual && is_plain) else { continue };
+        let path = real(workspace, &path).unwrap_or(path);
         let near = |other: &Utf8PathBuf| path.starts_with(other) || other.starts_with(&path);
         let embedded = member.sources.inputs.iter().any(|input| near(&input.path));
         let written = opened.writes.iter().any(|write| write.path == value);

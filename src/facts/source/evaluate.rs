@@ -1,6 +1,7 @@
 //! What an expression has for a value, as far as it can be told without running the program. A variable is followed to its
 //! definition, a field to its default, a call of the workspace's own function to what that returns.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::program::{Program, Unit};
@@ -13,7 +14,7 @@ const DEEPEST: usize = 24;
 const MOST: usize = 12;
 
 /// Work for one expression; a program can be written so that it never ends.
-const STEPS: usize = 20_000;
+const STEPS: usize = 5_000;
 
 /// A part of a text that is known at run time only.
 pub(super) const HOLE: char = '\u{0}';
@@ -87,16 +88,36 @@ pub(super) struct Scope<'p> {
     pub unit: &'p Unit<'p>,
     pub function: Option<&'p Function>,
     bound: BTreeMap<&'p str, Vec<Value>>,
+    /// In the definition of a name, which definition of it that is: the name stands for those before it there.
+    defining: Option<(&'p str, usize)>,
     depth: usize,
 }
 
 impl<'p> Scope<'p> {
     pub fn of(unit: &'p Unit<'p>, function: Option<&'p Function>) -> Self {
-        Self { unit, function, bound: BTreeMap::new(), depth: 0 }
+        Self { unit, function, bound: BTreeMap::new(), defining: None, depth: 0 }
     }
 
     fn deeper(&self) -> Self {
         Self { depth: self.depth + 1, ..self.clone() }
+    }
+
+    /// The definitions of a local name that can be meant here, the last one first, each with the scope that it is read in.
+    fn definitions(&self, name: &str) -> Vec<(&'p Term, Self)> {
+        let locals = self.function.into_iter().flat_map(|function| &function.locals);
+        let all: Vec<_> = locals.filter(|(own, _)| own == name).enumerate().collect();
+        let before = self.defining.filter(|(own, _)| *own == name).map_or(usize::MAX, |(_, at)| at);
+        let mut meant = Vec::new();
+        for (at, (own, value)) in all.into_iter().rev().filter(|(at, _)| *at < before) {
+            meant.push((value, Self { defining: Some((own.as_str(), at)), ..self.deeper() }));
+            // One that is made of those before it stands in their place.
+            let mut takes_up = false;
+            value.walk(&mut |term| takes_up |= matches!(term, Term::Name(path) if *path == [own.as_str()]));
+            if takes_up {
+                break;
+            }
+        }
+        meant
     }
 }
 
@@ -113,18 +134,22 @@ impl Value {
 /// Evaluates; the budget is for one expression.
 pub(super) struct Evaluation<'p> {
     pub program: &'p Program<'p>,
-    steps: usize,
+    steps: Cell<usize>,
 }
 
 impl<'p> Evaluation<'p> {
     pub fn new(program: &'p Program<'p>) -> Self {
-        Self { program, steps: 0 }
+        Self { program, steps: Cell::new(0) }
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.steps.set(self.steps.get() + 1);
+        self.steps.get() <= STEPS
     }
 
     /// The values of a term; none: nothing is known.
     pub fn values(&mut self, term: &'p Term, scope: &Scope<'p>) -> Vec<Value> {
-        self.steps += 1;
-        if scope.depth > DEEPEST || self.steps > STEPS {
+        if scope.depth > DEEPEST || !self.may_go_on() {
             return Vec::new();
         }
         let mut values = self.any(term, scope);
@@ -193,9 +218,9 @@ impl<'p> Evaluation<'p> {
                 if let Some(at) = parameter {
                     found.extend(self.given(function, at, scope.depth));
                 }
-                for (_, value) in function.locals.iter().filter(|(name, _)| name == last) {
+                for (value, inner) in scope.definitions(last) {
                     is_local = true;
-                    found.extend(self.values(value, &scope.deeper()));
+                    found.extend(self.values(value, &inner));
                 }
                 if is_local {
                     return found;
@@ -248,7 +273,7 @@ impl<'p> Evaluation<'p> {
 
     /// The type of an expression, by the names that stand there.
     pub fn type_of(&self, term: &'p Term, scope: &Scope<'p>, depth: usize) -> Option<String> {
-        if depth > DEEPEST {
+        if depth > DEEPEST || !self.may_go_on() {
             return None;
         }
         let capital = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
@@ -265,9 +290,10 @@ impl<'p> Evaluation<'p> {
                     if let Some(of) = parameter.and_then(|parameter| parameter.of.clone()) {
                         return Some(if of == "Self" { function.owner.clone()? } else { of });
                     }
-                    let mut locals = function.locals.iter().rev().filter(|(name, _)| name == last).peekable();
-                    if locals.peek().is_some() {
-                        return locals.find_map(|(_, value)| self.type_of(value, scope, depth + 1));
+                    let definitions = scope.definitions(last);
+                    if !definitions.is_empty() {
+                        let mut definitions = definitions.iter();
+                        return definitions.find_map(|(value, inner)| self.type_of(value, inner, depth + 1));
                     }
                 }
                 self.program.type_of_constant(last, scope.unit)
@@ -351,7 +377,7 @@ impl<'p> Evaluation<'p> {
         let given: Vec<Vec<Value>> = receiver.into_iter().chain(arguments).collect();
         let named = function.parameters.iter().map(|parameter| parameter.name.as_str());
         let bound = named.zip(given).filter(|(name, values)| !name.is_empty() && !values.is_empty()).collect();
-        let inner = Scope { unit, function: Some(function), bound, depth: scope.depth + 1 };
+        let inner = Scope { bound, depth: scope.depth + 1, ..Scope::of(unit, Some(function)) };
         self.values(&function.body, &inner)
     }
 
@@ -474,7 +500,7 @@ impl<'p> Evaluation<'p> {
                         .map(|argument| self.values(argument, &scope.deeper()))
                         .collect::<Vec<_>>();
                     let bound = rule.parameters.iter().map(String::as_str).zip(given).collect();
-                    self.values(&rule.body, &Scope { unit, function: None, bound, depth: scope.depth + 1 })
+                    self.values(&rule.body, &Scope { bound, depth: scope.depth + 1, ..Scope::of(unit, None) })
                 }
                 None => Vec::new(),
             },
@@ -518,10 +544,9 @@ impl<'p> Evaluation<'p> {
         if let Some(values) = scope.bound.get(name) {
             return values.clone();
         }
-        let locals = scope.function.into_iter().flat_map(|function| &function.locals);
         let mut found = Vec::new();
-        for (_, value) in locals.filter(|(local, _)| local == name) {
-            found.extend(self.values(value, &scope.deeper()));
+        for (value, inner) in scope.definitions(name) {
+            found.extend(self.values(value, &inner));
         }
         if found.is_empty() {
             for (unit, value) in self.program.constants(name, scope.unit) {

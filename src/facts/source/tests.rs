@@ -214,6 +214,12 @@ fn calls_of_another_function_of_the_same_name_give_nothing() {
 }
 
 #[test]
+fn a_name_in_its_own_definition_is_the_one_before() {
+    let source = r#"fn main() { let p = PathBuf::from("data"); let p = p.join("a"); let p = p.join("b.txt"); std::fs::read(p); }"#;
+    assert_eq!(reads(source), ["data/a/b.txt"]);
+}
+
+#[test]
 fn of_a_library_that_counts_which_is_named() {
     let library = r#"
         pub mod server { pub fn serve() { TcpListener::bind("0.0.0.0:6432"); } }
