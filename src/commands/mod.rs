@@ -19,7 +19,7 @@ mod plan;
 mod verify;
 mod xtask;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_dockerize::config::{self, Settings};
@@ -129,17 +129,8 @@ impl Session {
 
     /// Decides with these answers in the tables of their packages as well.
     pub fn answer(&mut self, plan: &Plan, answers: &[Question]) -> Result<Plan> {
-        for (package, keys) in answered(plan, answers) {
-            let Some(member) = self.workspace.members.iter_mut().find(|member| member.name == package) else {
-                continue;
-            };
-            let keys: Vec<(&str, toml_edit::Value)> = keys.into_iter().collect();
-            if member.dir == self.workspace.root {
-                self.workspace.manifest = config::edit_of(&self.workspace.manifest, config::Owner::Package, &keys)?;
-                member.manifest.clone_from(&self.workspace.manifest);
-            } else {
-                member.manifest = config::edit_of(&member.manifest, config::Owner::Package, &keys)?;
-            }
+        for (package, keys) in answered(&self.workspace, plan, answers) {
+            self.edit(Some(&package), &keys.into_iter().collect::<Vec<_>>())?;
         }
         self.settle()
     }
@@ -147,23 +138,25 @@ impl Session {
     /// Decides with all that a plan has taken from files of the repository in the metadata tables as well, so that nothing depends
     /// on those files any more. Nothing is written; [`Session::manifests`] has what is to be.
     pub fn record(&mut self, plan: &Plan) -> Result<Plan> {
-        for cargo_dockerize::plan::Keys { package, keys } in
-            cargo_dockerize::plan::taken_keys(&self.workspace, &self.settings, plan)
-        {
-            let whole = self.workspace.has_workspace_table();
-            let root = self.workspace.root.clone();
-            match package.and_then(|name| self.workspace.members.iter_mut().find(|member| member.name == name)) {
-                Some(member) if member.dir != root => {
-                    member.manifest = config::edit_of(&member.manifest, config::Owner::Package, &keys)?;
-                }
-                Some(_) if whole => {
-                    let owner = config::Owner::Package;
-                    self.workspace.manifest = config::edit_of(&self.workspace.manifest, owner, &keys)?;
-                }
-                _ => self.workspace.manifest = config::edit(&self.workspace.manifest, &keys)?,
-            }
+        for plans::Keys { package, keys } in plans::taken_keys(&self.workspace, &self.settings, plan) {
+            self.edit(package.as_deref(), &keys)?;
         }
         self.settle()
+    }
+
+    /// Sets keys in the table of a package, or in the workspace's. A manifest at the root is changed there; the package's own copy of it
+    /// follows when things are settled.
+    fn edit(&mut self, package: Option<&str>, keys: &[(&str, toml_edit::Value)]) -> Result<()> {
+        let Workspace { members, manifest, root, .. } = &mut self.workspace;
+        let member = package.and_then(|name| members.iter_mut().find(|member| member.name == name));
+        match member {
+            Some(member) if member.dir != *root => {
+                member.manifest = config::edit_of(&member.manifest, config::Owner::Package, keys)?;
+            }
+            Some(_) => *manifest = config::edit_of(manifest, config::Owner::Package, keys)?,
+            None => *manifest = config::edit(manifest, keys)?,
+        }
+        Ok(())
     }
 
     /// The manifests as they are here, the root's first.
@@ -221,7 +214,11 @@ impl Session {
 }
 
 /// The keys that answers add, by package. A list in the metadata is the whole list, so that it has what was found as well.
-fn answered(plan: &Plan, answers: &[Question]) -> BTreeMap<String, BTreeMap<&'static str, toml_edit::Value>> {
+fn answered(
+    workspace: &Workspace,
+    plan: &Plan,
+    answers: &[Question],
+) -> BTreeMap<String, BTreeMap<&'static str, toml_edit::Value>> {
     let mut tables: BTreeMap<String, BTreeMap<&'static str, toml_edit::Value>> = BTreeMap::new();
     for Question { package, answer, .. } in answers {
         let table = tables.entry(package.clone()).or_default();
@@ -230,7 +227,7 @@ fn answered(plan: &Plan, answers: &[Question]) -> BTreeMap<String, BTreeMap<&'st
             Answer::Expose(port) => ("expose", i64::from(*port).into()),
         };
         let list = table.entry(key).or_insert_with(|| match answer {
-            Answer::Assets(_) => found_assets(plan, package).into(),
+            Answer::Assets(_) => plans::found_assets(workspace, plan, package).into(),
             Answer::Expose(_) => toml_edit::Array::new().into(),
         });
         if let Some(list) = list.as_array_mut() {
@@ -238,26 +235,6 @@ fn answered(plan: &Plan, answers: &[Question]) -> BTreeMap<String, BTreeMap<&'st
         }
     }
     tables
-}
-
-/// The assets of a package's images, as the metadata has them.
-fn found_assets(plan: &Plan, package: &str) -> toml_edit::Array {
-    let mut list = toml_edit::Array::new();
-    let mut seen = BTreeSet::new();
-    let images = plan.images.iter().filter(|image| image.package == package);
-    for asset in images.flat_map(|image| &image.assets).filter(|asset| seen.insert(&asset.to)) {
-        // The metadata's paths are the workspace's, the plan's are the context's.
-        let from = asset.from.strip_prefix(&plan.context.inside("")).unwrap_or(&asset.from);
-        if asset.to == format!("{}/{from}", plan.context.workdir) {
-            list.push(from);
-        } else {
-            let mut table = toml_edit::InlineTable::new();
-            table.insert("from", from.into());
-            table.insert("to", asset.to.as_str().into());
-            list.push(table);
-        }
-    }
-    list
 }
 
 /// What the tables say, and below that what files of the repository say.

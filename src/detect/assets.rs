@@ -40,6 +40,11 @@ const SETTINGS: &[&str] = &["ini", "json", "json5", "ron", "toml", "yaml", "yml"
 const TOOLS: &[&str] =
     &["Cargo.toml", "clippy.toml", "deny.toml", "package.json", "rust-toolchain.toml", "rustfmt.toml", "tsconfig.json"];
 
+/// Whether a tool reads it.
+fn is_tools(path: &Utf8Path) -> bool {
+    path.file_name().is_some_and(|name| TOOLS.contains(&name))
+}
+
 /// Where it is, and how the program names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetFinding {
@@ -68,13 +73,10 @@ pub(super) fn find(
     for read in &opened.reads {
         let Some((path, literal)) = places.locate(workspace, read) else { continue };
         // A folder whose files are compiled in is not read at run time, and what the program writes is its own.
-        let embedded = |input: &&Input| input.how.starts_with("include") && input.path.starts_with(&path);
-        let written = |write: &&Opened| write.base == read.base && write.path == read.path;
+        let embedded = |input: &Input| input.how.starts_with("include") && input.path.starts_with(&path);
+        let written = |write: &Opened| write.base == read.base && write.path == read.path;
         let covered = found.iter().any(|other| path.starts_with(&other.path));
-        if covered
-            || member.sources.inputs.iter().any(|input| embedded(&input))
-            || opened.writes.iter().any(|write| written(&write))
-        {
+        if covered || member.sources.inputs.iter().any(embedded) || opened.writes.iter().any(written) {
             continue;
         }
         found.retain(|other| !other.path.starts_with(&path));
@@ -225,8 +227,7 @@ impl Places<'_> {
         }
         let belongs = |path: &Utf8PathBuf| {
             let fits = if read.is_pattern { path.is_dir() } else { path.exists() };
-            let is_tools = path.file_name().is_some_and(|name| TOOLS.contains(&name));
-            fits && !is_tools && !path.join("Cargo.toml").exists() && path.extension() != Some("rs")
+            fits && !is_tools(path) && !path.join("Cargo.toml").exists() && path.extension() != Some("rs")
         };
         if read.base == Base::Manifest {
             // Of the package whose source says so.
@@ -244,8 +245,7 @@ impl Places<'_> {
     /// `settings`, which a library finds as `settings.toml`.
     fn setting(&self, value: &str) -> Option<(Utf8PathBuf, String)> {
         let named = Utf8Path::new(value);
-        let is_ours =
-            |path: &Utf8PathBuf| path.is_file() && !path.file_name().is_some_and(|name| TOOLS.contains(&name));
+        let is_ours = |path: &Utf8PathBuf| path.is_file() && !is_tools(path);
         let (name, path) = SETTINGS.iter().find_map(|extension| {
             let name = format!("{value}.{extension}");
             self.first(&name, is_ours).map(|path| (name, path))

@@ -14,7 +14,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use keys::{Keys, keys};
+pub use keys::{Keys, assets as found_assets, keys};
 pub(super) use rest::rest;
 
 use super::model::{Because, NotTaken, Taken};

@@ -34,8 +34,8 @@ pub use names::Named;
 pub use origins::Origin;
 pub use profiles::{CargoProfile, Setting, keeps_debug};
 pub use repository::{Commit, branch, commit, last_change, revision};
-pub(crate) use sources::normal;
 pub use sources::{Input, Literal, SourceFacts};
+pub(crate) use sources::{SIGNALS, normal};
 pub use toolchain::{ToolchainFile, read as toolchain_file};
 
 use crate::facts::repository::{Ours, Repository};

@@ -22,7 +22,7 @@ const EMBEDS: &[&str] =
     &["include_dir", "migrate", "embed_migrations", "i18n", "static_loader", "include_str", "include_bytes", "include"];
 
 /// Names of what waits for signals: tokio's, async-std's and signal-hook's, the C library's, the crate ctrlc's.
-const SIGNALS: &[&str] = &["SIGTERM", "SignalKind", "Signals", "ctrl_c", "set_handler"];
+pub(crate) const SIGNALS: &[&str] = &["SIGTERM", "SignalKind", "Signals", "ctrl_c", "set_handler"];
 
 /// What one package's sources name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use program::{Program, Unit};
 use syntax::Source;
 
 use crate::threads;
+use crate::workspace::SIGNALS;
 
 /// A line of a source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,9 +132,6 @@ impl ProgramFacts {
         }
     }
 }
-
-/// Names of what waits for signals: tokio's, async-std's and signal-hook's, the C library's, the crate ctrlc's.
-const SIGNALS: &[&str] = &["SIGTERM", "SignalKind", "Signals", "ctrl_c", "set_handler"];
 
 /// A target of cargo's: a binary or a library.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -59,7 +59,7 @@ fn of_package(
     let images: Vec<&Image> = plan.images.iter().filter(|image| image.package == package).collect();
     match key {
         // A list in the table is the whole list: what was found in the sources is in it.
-        "assets" => Some(("assets", assets(workspace, plan, package, &images))),
+        "assets" => Some(("assets", assets(workspace, plan, package).into())),
         "writable" => {
             let paths = images.iter().flat_map(|image| &image.rootfs.writable).map(|folder| folder.path.clone());
             Some(("writable", list(&unique(paths))))
@@ -96,13 +96,14 @@ fn arguments_value(arguments: &Arguments) -> Value {
     }
 }
 
-/// The assets of a package's images, as `assets` names them.
-fn assets(workspace: &Workspace, plan: &Plan, package: &str, images: &[&Image]) -> Value {
+/// The assets of a package's images, as the key `assets` names them.
+pub fn assets(workspace: &Workspace, plan: &Plan, package: &str) -> Array {
+    let images = plan.images.iter().filter(|image| image.package == package);
     let context = normal(&workspace.root.join(&plan.context.path));
     let dir = workspace.member(package).map_or(&*workspace.root, |member| &*member.dir);
     let mut array = Array::new();
     let mut seen = Vec::new();
-    for asset in images.iter().flat_map(|image| &image.assets) {
+    for asset in images.flat_map(|image| &image.assets) {
         let path = normal(&context.join(&asset.from));
         let from = path.strip_prefix(dir).map_or_else(|_| relative(&workspace.root, &path), Utf8Path::to_owned);
         let to = asset.to.strip_prefix(&format!("{WORKDIR}/")).unwrap_or(&asset.to);
@@ -119,7 +120,7 @@ fn assets(workspace: &Workspace, plan: &Plan, package: &str, images: &[&Image]) 
         }
         seen.push((from, to));
     }
-    array.into()
+    array
 }
 
 fn list(words: &[String]) -> Value {
