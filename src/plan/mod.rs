@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 pub use model::Plan;
 pub(crate) use profiles::PROFILES;
 pub use select::{Asked, Selected, selected};
-pub use taken::{Evidence, Keys, decide as evidence, found_assets, keys as taken_keys, shipped};
+pub use taken::{Evidence, Keys, decide as evidence, found_assets, keys as taken_keys};
 pub(crate) use target::is_musl;
 
 use crate::config::Settings;

@@ -139,7 +139,15 @@ pub(super) fn binaries<'a>(
     }
     // One note for each reason: a workspace may have many such members.
     if !unnamed.is_empty() {
-        notes.push(note(format!("no image for {}: `binaries` in the metadata names others", unnamed.join(", "))));
+        let unnamed = unnamed.join(", ");
+        notes.push(note(if settings.is_evidence("", "binaries") {
+            format!(
+                "no image for {unnamed}: the repository's own Dockerfiles ship other binaries; `binaries = [\"NAME\"]` in the \
+                 metadata or `--bin` takes one in"
+            )
+        } else {
+            format!("no image for {unnamed}: `binaries` in the metadata names others")
+        }));
     }
     if !not_by_default.is_empty() {
         notes.push(note(format!(

@@ -4,6 +4,7 @@
 //! write them down. What is never taken, and why, is a table (`taken.toml`).
 
 mod assets;
+mod binaries;
 mod features;
 mod image;
 mod keys;
@@ -19,7 +20,7 @@ pub(super) use rest::rest;
 
 use super::model::{Because, NotTaken, Taken};
 use crate::config::{Settings, Table};
-use crate::facts::repository::{Place, Repository, Shipping};
+use crate::facts::repository::{Place, Shipping};
 use crate::failure::Result;
 use crate::workspace::{Binary, Member, Workspace};
 
@@ -34,19 +35,6 @@ pub struct Evidence {
     pub not_taken: Vec<NotTaken>,
     /// What is too weak to be taken.
     pub notes: Vec<Because>,
-}
-
-/// The binaries that the repository's own Dockerfiles ship, by their names.
-pub fn shipped(said: &Repository) -> Vec<String> {
-    let images = said.dockerfiles.iter().flat_map(|dockerfile| &dockerfile.images);
-    let mut names: Vec<String> = Vec::new();
-    for image in images.filter(|image| !image.builds.is_empty() || !image.programs.is_empty()) {
-        let run = image.start.as_ref().and_then(|start| start.program.clone());
-        names.extend(image.programs.iter().map(|said| said.value.clone()).chain(run));
-    }
-    names.sort();
-    names.dedup();
-    names
 }
 
 /// A binary and the Dockerfile that ships it.
@@ -99,6 +87,9 @@ pub fn decide(workspace: &Workspace, settings: &Settings) -> Result<Evidence> {
         settings.workspace.features = features.names;
         settings.workspace.all_features = features.all;
         settings.workspace.no_default_features = features.no_default;
+    }
+    if let Some(binaries) = binaries::take(workspace, &settings, &sources, &mut account) {
+        settings.workspace.binaries = binaries;
     }
     settings.evidence = account.evidence;
     for (package, table) in tables {

@@ -41,6 +41,7 @@ pub fn keys(workspace: &Workspace, settings: &Settings, plan: &Plan) -> Vec<Keys
 fn of_workspace(settings: &Settings, key: &str) -> Option<(&'static str, Value)> {
     let table = &settings.workspace;
     match key {
+        "binaries" => Some(("binaries", list(&table.binaries))),
         "features" => Some(("features", list(&table.features))),
         "all-features" => Some(("all-features", table.all_features.into())),
         "no-default-features" => Some(("no-default-features", table.no_default_features.into())),

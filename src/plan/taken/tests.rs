@@ -210,12 +210,38 @@ fn a_second_dockerfile_is_named() {
     assert_eq!(plan.images[0].expose, [80]);
 }
 
+const TWO: &str =
+    "\n[[bin]]\nname = \"app\"\npath = \"src/main.rs\"\n\n[[bin]]\nname = \"load-test\"\npath = \"src/load.rs\"\n";
+
 #[test]
-fn what_is_shipped() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Utf8Path::from_path(folder.path()).unwrap().canonicalize_utf8().unwrap();
-    fs_err::write(root.join("Dockerfile"), dockerfile("build", "CMD [\"app\"]\n")).unwrap();
-    let binaries = ["app", "tool"].map(str::to_owned).into_iter().collect();
-    let ours = crate::facts::repository::Ours { root: &root, repository: None, members: &[], binaries: &binaries };
-    assert_eq!(shipped(&crate::facts::repository::read(&ours)), ["app"]);
+fn a_binary_that_no_dockerfile_ships_gets_no_image() {
+    let text = dockerfile("build --release", "CMD [\"app\"]\n");
+    let files = [("Dockerfile", text.as_str()), ("src/load.rs", "fn main() {}\n")];
+    let (plan, keys) = planned(&files, TWO);
+    let names: Vec<&str> = plan.images.iter().map(|image| image.name.as_str()).collect();
+    assert_eq!(names, ["app"]);
+    assert!(lines(&plan).0.contains(&"Dockerfile:7 binaries app".to_owned()), "{:?}", lines(&plan).0);
+    assert!(keys.contains(&".binaries = [\"app\"]".to_owned()), "{keys:?}");
+    let note = plan.notes.iter().find(|note| note.text.contains("load-test")).expect("a note");
+    assert!(note.text.contains("Dockerfiles ship other binaries"), "{}", note.text);
+}
+
+#[test]
+fn the_metadata_says_which_binaries_get_an_image_and_no_dockerfile() {
+    let text = dockerfile("build --release", "CMD [\"app\"]\n");
+    let files = [("Dockerfile", text.as_str()), ("src/load.rs", "fn main() {}\n")];
+    let (plan, keys) = planned(&files, &format!("{TWO}[package.metadata.dockerize]\nbinaries = [\"load-test\"]\n"));
+    let names: Vec<&str> = plan.images.iter().map(|image| image.name.as_str()).collect();
+    assert_eq!(names, ["load-test"]);
+    assert!(!keys.iter().any(|key| key.contains("binaries")), "{keys:?}");
+}
+
+#[test]
+fn a_dockerfile_of_a_helper_alone_drops_no_other_binary() {
+    let text = dockerfile("build --release", "CMD [\"load-test\"]\n").replace("/app", "/load-test");
+    let alias = "[alias]\nload = \"run --bin load-test\"\n";
+    let files = [("Dockerfile", text.as_str()), ("src/load.rs", "fn main() {}\n"), (".cargo/config.toml", alias)];
+    let (plan, _) = planned(&files, TWO);
+    let names: Vec<&str> = plan.images.iter().map(|image| image.name.as_str()).collect();
+    assert_eq!(names, ["app", "load-test"]);
 }
