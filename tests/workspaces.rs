@@ -437,3 +437,35 @@ fn variables_that_are_compiled_in() {
     let secret = plan(&[("src/keys.rs", "const KEY: &str = env!(\"API_KEY\");\n")], "");
     assert!(!dockerfile(&secret).contains("API_KEY") && notes(&secret, "env-macro").len() == 2);
 }
+
+/// How a program is linked with one native crate, and why.
+fn with_native(name: &str, links: &str, script: &str) -> (&'static str, Vec<String>) {
+    let app = package("app", &format!("[dependencies]\n{name} = {{ path = \"{name}\" }}\n\n[workspace]\n"));
+    let stub = format!("links = \"{links}\"\n\n[build-dependencies]\ncmake = {{ path = \"../cmake\" }}\n");
+    let plan = planned(&[
+        ("Cargo.toml", &app),
+        ("src/main.rs", MAIN),
+        (&format!("{name}/Cargo.toml"), &package(name, &stub)),
+        (&format!("{name}/src/lib.rs"), ""),
+        (&format!("{name}/build.rs"), script),
+        ("cmake/Cargo.toml", &package("cmake", "")),
+        ("cmake/src/lib.rs", "pub fn build() {}\n"),
+    ]);
+    let because = plan.groups[0].because.iter().map(|because| because.text.clone());
+    (plan.groups[0].linkage.name(), because.collect())
+}
+
+#[test]
+fn a_fork_of_a_native_crate_is_known_by_what_it_links() {
+    let (linkage, because) = with_native("another-boring-sys", "boringssl", "fn main() {}\n");
+    assert_eq!(linkage, "dynamic-gnu", "{because:?}");
+}
+
+#[test]
+fn a_build_script_that_names_the_library_of_cpp_compiles_it() {
+    let script = |library: &str| {
+        format!("fn main() {{ cmake::build(); println!(\"cargo::rustc-link-lib={{}}\", \"{library}\"); }}\n")
+    };
+    assert_eq!(with_native("speech-sys", "speech", &script("stdc++")).0, "dynamic-gnu");
+    assert_eq!(with_native("speech-sys", "speech", &script("m")).0, "static-musl");
+}

@@ -43,6 +43,11 @@ pub(super) fn find(
         if answered(package) || rules::native()?.iter().any(|row| row.krate == package.name) {
             continue;
         }
+        let of_fork = |row: &&rules::NativeRow| row.links.is_some() && row.links == package.links;
+        if let Some(row) = rules::native()?.iter().find(of_fork) {
+            found.push(native(package, row.needs(package), format!("native:{}", row.krate), None));
+            continue;
+        }
         let file = package.build_script.as_ref().filter(|_| package.local).map(|path| workspace.relative(path));
         let before = found.len();
         let Evidence { needs, unmapped, programs, links } = evidence(package)?;

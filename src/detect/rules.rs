@@ -52,6 +52,8 @@ pub enum Git {
 pub(super) struct NativeRow {
     #[serde(rename = "crate")]
     pub krate: String,
+    /// What a fork of the crate has as its `links` too.
+    pub links: Option<String>,
     #[serde(default)]
     when: When,
     #[serde(default)]
@@ -314,8 +316,8 @@ mod tests {
     #[test]
     fn rows_have_no_key_that_nobody_reads() {
         let keys = [
-            "apk", "apt", "better", "cpp", "crate", "env", "features", "git", "lab", "musl", "musl-env", "program",
-            "prove", "run", "uses", "version", "when", "why",
+            "apk", "apt", "better", "cpp", "crate", "env", "features", "git", "lab", "links", "musl", "musl-env",
+            "program", "prove", "run", "uses", "version", "when", "why",
         ];
         for text in [include_str!("native.toml"), include_str!("build-scripts.toml")] {
             let table: Table<toml::Table> = toml::from_str(text).unwrap();

@@ -17,7 +17,7 @@ pub struct ScriptFacts {
     pub programs: BTreeSet<String>,
     /// Libraries that it asks pkg-config for.
     pub libraries: BTreeSet<String>,
-    /// Whether it compiles C++: `.cpp(true)`.
+    /// Whether it compiles C++: `.cpp(true)`, or a text with the name of C++'s library.
     pub cpp: bool,
     /// Whether it tells cargo to link something, or has parts in other files, which may.
     pub links: bool,
@@ -50,7 +50,9 @@ fn facts(tokens: TokenStream) -> ScriptFacts {
                     pending.push(group.stream());
                 }
                 TokenTree::Literal(literal) => {
-                    facts.links |= string_value(literal).is_some_and(|text| text.contains("rustc-link-"));
+                    let text = string_value(literal).unwrap_or_default();
+                    facts.links |= text.contains("rustc-link-");
+                    facts.cpp |= text.contains("stdc++");
                 }
                 TokenTree::Ident(word) if word == "mod" => {
                     facts.links |= matches!(trees.get(i + 2), Some(TokenTree::Punct(end)) if end.as_char() == ';');
