@@ -1,6 +1,8 @@
 //! Files that tests read. Which of a test's words is a path and of what is known at run time only; that a file lies in a folder
 //! for tests, and that a test names it or its folder, is evidence enough to send it along.
 
+use std::collections::HashMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::sources::{Input, Literal, is_made};
@@ -10,10 +12,8 @@ const FOLDERS: &[&str] = &["tests", "test", "fixtures", "testdata", "test-data",
 
 /// The files of a package that its tests name, each with the first literal that does.
 pub(super) fn find(package: &Utf8Path, literals: &[Literal]) -> Vec<Input> {
-    // Many literals are held against many files.
-    let literals: Vec<(Vec<&str>, &Literal)> =
-        literals.iter().map(|literal| (parts(&literal.value), literal)).filter(|(parts, _)| is_name(parts)).collect();
-    if literals.is_empty() {
+    let index = Index::new(literals);
+    if index.0.is_empty() {
         return Vec::new();
     }
     let walk = walkdir::WalkDir::new(package)
@@ -30,8 +30,7 @@ pub(super) fn find(package: &Utf8Path, literals: &[Literal]) -> Vec<Input> {
             if path.extension() == Some("rs") || !folder.iter().any(|part| FOLDERS.contains(&part)) {
                 return None;
             }
-            let inside = parts(inside.as_str());
-            let (_, literal) = literals.iter().find(|(literal, _)| names(literal, &inside))?;
+            let literal = literals.get(index.names(&parts(inside.as_str()))?)?;
             let (how, file, line) = (format!("`{}`", literal.value), literal.file.clone(), literal.line);
             Some(Input { path, how, file, line })
         })
@@ -48,15 +47,34 @@ fn is_name(literal: &[&str]) -> bool {
     !matches!(literal, [] | ["tests" | "test"])
 }
 
-/// Whether a literal is the end of a path, or some folders of it in a row: one word alone has to be a folder of fixtures, or one
-/// in a folder for tests.
-fn names(literal: &[&str], path: &[&str]) -> bool {
-    let is_folder = |part: &str| FOLDERS.contains(&part);
-    path.windows(literal.len()).enumerate().any(|(at, part)| {
-        let last = at + literal.len() == path.len();
-        let near = is_folder(part[0]) || (at > 0 && is_folder(path[at - 1]));
-        part == literal && (last || near || literal.len() > 1)
-    })
+/// Literals by their words, each with its number: of many literals and many files, not every one is held against every other.
+struct Index<'l>(HashMap<Vec<&'l str>, usize>);
+
+impl<'l> Index<'l> {
+    fn new(literals: &'l [Literal]) -> Self {
+        let mut index = HashMap::new();
+        for (number, literal) in literals.iter().enumerate() {
+            let words = parts(&literal.value);
+            if is_name(&words) {
+                index.entry(words).or_insert(number);
+            }
+        }
+        Self(index)
+    }
+
+    /// The first literal that is the end of a path, or some folders of it in a row: one word alone has to be a folder of fixtures, or
+    /// one in a folder for tests.
+    fn names(&self, path: &[&str]) -> Option<usize> {
+        let is_folder = |part: &str| FOLDERS.contains(&part);
+        let rows = (0..path.len()).flat_map(|at| (at + 1..=path.len()).map(move |end| (at, end)));
+        let found = rows.filter_map(|(at, end)| {
+            let row = &path[at..end];
+            let near = is_folder(row[0]) || (at > 0 && is_folder(path[at - 1]));
+            let fits = end == path.len() || near || row.len() > 1;
+            self.0.get(row).filter(|_| fits)
+        });
+        found.min().copied()
+    }
 }
 
 #[cfg(test)]
@@ -64,8 +82,8 @@ mod tests {
     use super::*;
 
     fn names(literal: &str, path: &Utf8Path) -> bool {
-        let literal = parts(literal);
-        is_name(&literal) && super::names(&literal, &parts(path.as_str()))
+        let literals = [Literal { value: literal.to_owned(), file: "x.rs".into(), line: 1 }];
+        Index::new(&literals).names(&parts(path.as_str())).is_some()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From calls to facts: each call of a program is held against the table, and what it is given is evaluated.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
@@ -43,20 +44,50 @@ struct Table {
     row: Vec<Row>,
 }
 
+/// The rows by the last name of what they speak of, each list in the order of the table: of a program's calls hardly any has one.
+#[derive(Debug, Default)]
+struct Rows {
+    functions: HashMap<String, Vec<Row>>,
+    methods: HashMap<String, Vec<Row>>,
+    macros: HashMap<String, Vec<Row>>,
+}
+
+impl Rows {
+    fn of(table: Table) -> Self {
+        let mut rows = Self::default();
+        for row in table.row {
+            let (list, name) = if let Some(name) = row.call.strip_prefix('.') {
+                (&mut rows.methods, name)
+            } else if let Some(name) = row.call.strip_suffix('!') {
+                (&mut rows.macros, name)
+            } else {
+                (&mut rows.functions, row.call.rsplit("::").next().unwrap_or_default())
+            };
+            list.entry(name.to_owned()).or_default().push(row);
+        }
+        rows
+    }
+
+    fn named(&self, what: &Callee) -> &[Row] {
+        let rows = match what {
+            Callee::Function(path) => path.last().and_then(|name| self.functions.get(name)),
+            Callee::Method(_, name) => self.methods.get(name),
+            Callee::Macro(name) => self.macros.get(name),
+        };
+        rows.map_or(&[], Vec::as_slice)
+    }
+}
+
 /// A table that does not parse is no table; a test rules that out.
-fn rows() -> &'static [Row] {
-    static TABLE: OnceLock<Vec<Row>> = OnceLock::new();
-    TABLE.get_or_init(|| toml::from_str::<Table>(include_str!("calls.toml")).map(|table| table.row).unwrap_or_default())
+fn rows() -> &'static Rows {
+    static TABLE: OnceLock<Rows> = OnceLock::new();
+    TABLE.get_or_init(|| toml::from_str::<Table>(include_str!("calls.toml")).map(Rows::of).unwrap_or_default())
 }
 
 impl Row {
     fn fits(&self, call: &Call, has_crate: &dyn Fn(&str) -> bool) -> bool {
-        let named = match &call.what {
-            Callee::Function(path) => ends_with(path, &self.call),
-            Callee::Method(_, name) => self.call.strip_prefix('.') == Some(name),
-            Callee::Macro(name) => self.call.strip_suffix('!') == Some(name),
-        };
-        named
+        let named = |path: &[String]| ends_with(path, &self.call);
+        !matches!(&call.what, Callee::Function(path) if !named(path))
             && (self.crates.is_empty() || self.crates.iter().any(|name| has_crate(name)))
             && self.chain.as_ref().is_none_or(|earlier| chain(call).any(|link| link.is(earlier)))
             && (self.when.is_empty() || chain(call).any(|link| self.when.iter().any(|name| link.is_method(name))))
@@ -168,7 +199,7 @@ fn read<'p>(
 ) {
     argument_default(program, call, scope, facts);
     let mut done: Vec<usize> = Vec::new();
-    for row in rows() {
+    for row in rows().named(&call.what) {
         // Of the rows that speak of one argument of a call the first counts.
         if done.contains(&row.argument) || !row.fits(call, has_crate) {
             continue;

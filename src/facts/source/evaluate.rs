@@ -230,7 +230,9 @@ impl<'p> Evaluation<'p> {
         let constants = self.program.constants(last, scope.unit);
         constants
             .into_iter()
-            .flat_map(|(unit, value)| self.values(value, &Scope { depth: scope.depth + 1, ..Scope::of(unit, None) }))
+            .flat_map(|(unit, constant)| {
+                self.values(&constant.value, &Scope { depth: scope.depth + 1, ..Scope::of(unit, None) })
+            })
             .collect()
     }
 
@@ -549,8 +551,8 @@ impl<'p> Evaluation<'p> {
             found.extend(self.values(value, &inner));
         }
         if found.is_empty() {
-            for (unit, value) in self.program.constants(name, scope.unit) {
-                found.extend(self.values(value, &Scope { depth: scope.depth + 1, ..Scope::of(unit, None) }));
+            for (unit, constant) in self.program.constants(name, scope.unit) {
+                found.extend(self.values(&constant.value, &Scope { depth: scope.depth + 1, ..Scope::of(unit, None) }));
             }
         }
         found

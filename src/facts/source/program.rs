@@ -1,8 +1,8 @@
 //! The sources of one program together: what a name means in it, and which functions it reaches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::syntax::{Call, Callee, Function, Rule, Source, Term};
+use super::syntax::{Call, Callee, Constant, FieldDefault, Function, Rule, Source, Term};
 
 /// A source, and whether it is the binary's own: all of that is compiled for it. Of a library only what is named is reached.
 #[derive(Debug)]
@@ -27,10 +27,16 @@ pub(super) struct Program<'p> {
     units: &'p [Unit<'p>],
     functions: BTreeMap<&'p str, Vec<(&'p Unit<'p>, &'p Function)>>,
     /// Fields that a structure is written out with, by the names of both.
-    records: BTreeMap<(&'p str, &'p str), Vec<(Place<'p>, &'p Term)>>,
+    records: HashMap<(&'p str, &'p str), Vec<(Place<'p>, &'p Term)>>,
+    /// Defaults of fields, in the same way.
+    defaults: HashMap<(&'p str, &'p str), Vec<(&'p Unit<'p>, &'p FieldDefault)>>,
+    /// The types of fields, in the same way.
+    types: HashMap<(&'p str, &'p str), &'p str>,
+    constants: HashMap<&'p str, Vec<(&'p Unit<'p>, &'p Constant)>>,
+    macros: HashMap<&'p str, (&'p Unit<'p>, &'p Rule)>,
     /// Calls, by the name of what is called.
-    sites: BTreeMap<&'p str, Vec<Site<'p>>>,
-    mentions: BTreeSet<&'p str>,
+    sites: HashMap<&'p str, Vec<Site<'p>>>,
+    mentions: HashSet<&'p str>,
 }
 
 impl<'p> Program<'p> {
@@ -38,10 +44,15 @@ impl<'p> Program<'p> {
         let mut program = Self {
             units,
             functions: BTreeMap::new(),
-            records: BTreeMap::new(),
-            sites: BTreeMap::new(),
-            mentions: BTreeSet::new(),
+            records: HashMap::new(),
+            defaults: HashMap::new(),
+            types: HashMap::new(),
+            constants: HashMap::new(),
+            macros: HashMap::new(),
+            sites: HashMap::new(),
+            mentions: HashSet::new(),
         };
+        units.iter().for_each(|unit| program.index(unit));
         program.reach();
         for &(unit, function) in program.functions.values().flatten() {
             function.body.walk(&mut |term| {
@@ -66,27 +77,51 @@ impl<'p> Program<'p> {
         program
     }
 
+    /// What stands outside of functions. Of two macros or types of one name the first counts.
+    fn index(&mut self, unit: &'p Unit<'p>) {
+        for constant in &unit.source.constants {
+            self.constants.entry(&constant.name).or_default().push((unit, constant));
+        }
+        for default in &unit.source.fields {
+            self.defaults.entry((&default.owner, &default.field)).or_default().push((unit, default));
+        }
+        for ((owner, field), of) in &unit.source.types {
+            self.types.entry((owner, field)).or_insert(of);
+        }
+        for (name, rule) in &unit.source.macros {
+            self.macros.entry(name).or_insert((unit, rule));
+        }
+    }
+
     /// From what the binary's own sources name to what those functions name, and so on: by names, so rather too much than too little.
     fn reach(&mut self) {
-        let mut waiting: Vec<(&'p Unit<'p>, &'p Function)> = Vec::new();
-        for unit in self.units {
+        let mut waiting: Vec<(usize, &'p Unit<'p>, &'p Function)> = Vec::new();
+        let mut named: Vec<bool> = vec![false; self.units.len()];
+        for (at, unit) in self.units.iter().enumerate() {
             if unit.own {
-                self.mentions.extend(unit.source.mentions.iter().map(String::as_str));
+                self.mention(unit, &mut named[at]);
             }
-            waiting.extend(unit.source.functions.iter().map(|function| (unit, function)));
+            waiting.extend(unit.source.functions.iter().map(|function| (at, unit, function)));
         }
         loop {
             let (reached, rest): (Vec<_>, Vec<_>) =
-                waiting.into_iter().partition(|(unit, function)| self.is_reached(unit, function));
+                waiting.into_iter().partition(|(_, unit, function)| self.is_reached(unit, function));
             waiting = rest;
             if reached.is_empty() {
                 return;
             }
-            for (unit, function) in reached {
+            for (at, unit, function) in reached {
                 self.mentions.extend(function.mentions.iter().map(String::as_str));
-                self.mentions.extend(unit.source.mentions.iter().map(String::as_str));
+                self.mention(unit, &mut named[at]);
                 self.functions.entry(&function.name).or_default().push((unit, function));
             }
+        }
+    }
+
+    /// Takes the names that a file mentions outside of functions, once.
+    fn mention(&mut self, unit: &'p Unit<'p>, done: &mut bool) {
+        if !std::mem::replace(done, true) {
+            self.mentions.extend(unit.source.mentions.iter().map(String::as_str));
         }
     }
 
@@ -137,56 +172,40 @@ impl<'p> Program<'p> {
     }
 
     /// The constants of this name: those of the same file, else those of others.
-    pub fn constants(&self, name: &str, near: &'p Unit<'p>) -> Vec<(&'p Unit<'p>, &'p Term)> {
-        let of = |unit: &'p Unit<'p>| {
-            unit.source
-                .constants
-                .iter()
-                .filter(|constant| constant.name == name)
-                .map(move |constant| (unit, &constant.value))
-                .collect::<Vec<_>>()
-        };
-        let own = of(near);
-        if own.is_empty() { self.units.iter().flat_map(of).collect() } else { own }
+    pub fn constants(&self, name: &str, near: &Unit<'_>) -> Vec<(&'p Unit<'p>, &'p Constant)> {
+        let all = self.constants.get(name).map_or(&[][..], Vec::as_slice);
+        let own: Vec<_> = all.iter().filter(|(unit, _)| std::ptr::eq(unit.source, near.source)).copied().collect();
+        if own.is_empty() { all.to_vec() } else { own }
     }
 
     /// What a field of a type has: by its attributes, and by the places that make one.
     pub fn fields(&self, owner: &str, field: &str) -> Vec<(&'p Unit<'p>, Option<&'p Function>, Default<'p>)> {
-        let mut found = Vec::new();
-        for unit in self.units {
-            for default in unit.source.fields.iter().filter(|default| default.owner == owner && default.field == field)
-            {
-                let variable = default.variable.as_deref();
-                found.push((unit, None, Default { value: &default.value, variable }));
-            }
-        }
-        let made = self.records.iter().filter(|((of, name), _)| *of == owner && *name == field);
-        for &((unit, function), value) in made.flat_map(|(_, places)| places) {
-            found.push((unit, function, Default { value, variable: None }));
-        }
-        found
+        let defaults = self.defaults.get(&(owner, field)).into_iter().flatten().map(|&(unit, default)| {
+            (unit, None, Default { value: &default.value, variable: default.variable.as_deref() })
+        });
+        let made = self.records.get(&(owner, field)).into_iter().flatten();
+        let made = made.map(|&((unit, function), value)| (unit, function, Default { value, variable: None }));
+        defaults.chain(made).collect()
     }
 
     pub fn type_of_constant(&self, name: &str, near: &Unit<'_>) -> Option<String> {
-        let of = |unit: &Unit<'_>| unit.source.constants.iter().find(|constant| constant.name == name)?.of.clone();
-        of(near).or_else(|| self.units.iter().find_map(of))
+        self.constants(name, near).iter().find_map(|(_, constant)| constant.of.clone())
     }
 
     pub fn type_of_field(&self, owner: &str, field: &str) -> Option<String> {
-        let key = (owner.to_owned(), field.to_owned());
-        self.units.iter().find_map(|unit| unit.source.types.get(&key).cloned())
+        self.types.get(&(owner, field)).map(|of| (*of).to_owned())
     }
 
     pub fn has_macro(&self, name: &str) -> bool {
-        self.rule(name).is_some()
+        self.macros.contains_key(name)
     }
 
     pub fn rule(&self, name: &str) -> Option<(&'p Unit<'p>, &'p Rule)> {
-        self.units.iter().find_map(|unit| unit.source.macros.get(name).map(|rule| (unit, rule)))
+        self.macros.get(name).copied()
     }
 
     /// Defaults of fields of types that are named, with their units.
-    pub fn defaults(&self) -> impl Iterator<Item = (&'p Unit<'p>, &'p super::syntax::FieldDefault)> {
+    pub fn defaults(&self) -> impl Iterator<Item = (&'p Unit<'p>, &'p FieldDefault)> {
         let fields = self.units.iter().flat_map(|unit| unit.source.fields.iter().map(move |default| (unit, default)));
         fields.filter(|(unit, default)| unit.own || self.mentions.contains(default.owner.as_str()))
     }
