@@ -284,3 +284,24 @@ fn kept_lines_stay_behind_an_image_of_another_digest() {
     let kept = kept.replace(&"a".repeat(64), &"b".repeat(64));
     assert!(tree.text("Dockerfile").contains(&kept), "{}", tree.text("Dockerfile"));
 }
+
+#[test]
+fn what_somebody_wrote_after_the_comparison_is_not_lost() {
+    let tree = Tree::new();
+    let changes = compare(tree.root(), &file(ONE)).unwrap();
+    // Another program makes the file first.
+    tree.set("Dockerfile", "FROM mine\n");
+    let failure = apply(tree.root(), &changes, Own::Respect).unwrap_err();
+    assert_eq!(failure.kind(), Kind::Emit);
+    assert!(failure.to_string().contains("changed"), "{failure}");
+    assert_eq!(tree.text("Dockerfile"), "FROM mine\n");
+
+    fs_err::remove_file(tree.root().join("Dockerfile")).unwrap();
+    apply(tree.root(), &changes, Own::Respect).unwrap();
+    let changes = compare(tree.root(), &file(TWO)).unwrap();
+    let edited = tree.text("Dockerfile") + "# mine\n";
+    tree.set("Dockerfile", &edited);
+    assert_eq!(apply(tree.root(), &changes, Own::Respect).unwrap_err().kind(), Kind::Emit);
+    assert_eq!(tree.text("Dockerfile"), edited);
+    assert_eq!(fs_err::read_dir(tree.root()).unwrap().count(), 1, "nothing is left beside it");
+}

@@ -2,14 +2,14 @@
 //! cannot be finished is put back.
 
 use std::fs::Permissions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::NamedTempFile;
 
 use super::{Change, Removal, State, unusable};
 use crate::exec;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Kind, Result};
 
 /// What a file was; none: it was not there.
 type Was = Option<(Vec<u8>, Permissions)>;
@@ -87,6 +87,8 @@ fn attempt(root: &Utf8Path, changes: &[&Change], removals: &[Removal], before: &
         let failed = |error: std::io::Error| unusable(&change.path, "written").caused_by(error);
         if matches!(change.state, State::Edited | State::Foreign) {
             save(&path, before).map_err(failed)?;
+        } else {
+            unchanged(&path, change)?;
         }
         before.note(&path).map_err(failed)?;
         beside.persist(&path).map_err(|error| failed(error.error))?;
@@ -95,6 +97,20 @@ fn attempt(root: &Utf8Path, changes: &[&Change], removals: &[Removal], before: &
         remove(root, removal, before).map_err(|error| unusable(&removal.path, "removed").caused_by(error))?;
     }
     Ok(())
+}
+
+/// Refuses a file that is not any more what it was compared with: somebody has written it since.
+fn unchanged(path: &Utf8Path, change: &Change) -> Result<()> {
+    let now = match fs_err::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(unusable(&change.path, "read").caused_by(error)),
+    };
+    if String::from_utf8_lossy(&now) == change.old {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Emit, format!("`{}` changed after it was read, and is left as it is now", change.path))
+        .help("run the command again: it compares with what is there now"))
 }
 
 fn remove(root: &Utf8Path, removal: &Removal, before: &mut Before) -> std::io::Result<()> {

@@ -98,7 +98,12 @@ pub fn files(
     }
     let ours: Vec<Change> = changes
         .into_iter()
-        .map(|change| Change { path: own_name(&plan.files, &change.path), state: State::Stale, ..change })
+        .map(|change| {
+            let path = own_name(&plan.files, &change.path);
+            // What they take the place of is the last build's file in our folder, not the tree's.
+            let old = fs_err::read(folder.join(&path)).unwrap_or_default();
+            Change { path, state: State::Stale, old: String::from_utf8_lossy(&old).into_owned(), ..change }
+        })
         .collect();
     emit::apply(&folder, &ours, Own::Respect)?;
     Ok(files)
