@@ -43,6 +43,14 @@ pub fn go_on() -> Result<()> {
     if interrupted() { Err(interruption()) } else { Ok(()) }
 }
 
+/// Likewise where only an error of I/O goes through, which has the failure in it.
+///
+/// # Errors
+/// As [`go_on`].
+pub(crate) fn go_on_reading() -> io::Result<()> {
+    go_on().map_err(io::Error::other)
+}
+
 /// Waits, but not beyond an interrupt.
 ///
 /// # Errors
@@ -56,6 +64,23 @@ pub(crate) fn sleep(wait: Duration) -> Result<()> {
             _ => return Ok(()),
         }
     }
+}
+
+/// The variable that says how many seconds an engine has for an answer, fractions too.
+pub const PATIENCE: &str = "CARGO_DOCKERIZE_ENGINE_TIMEOUT";
+
+/// How long an engine has for an answer: a cold one starts meanwhile.
+const ANSWER: Duration = Duration::from_mins(1);
+
+/// How long an answer of an engine is waited for: what the variable says, else a minute.
+pub(crate) fn patience() -> Duration {
+    seconds(PATIENCE).unwrap_or(ANSWER)
+}
+
+/// A variable that says seconds; none: it is not set, or says something else.
+pub(crate) fn seconds(name: &str) -> Option<Duration> {
+    let seconds: f64 = std::env::var(name).ok()?.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|seconds| !seconds.is_zero())
 }
 
 /// How a child's standard error is handed over.
@@ -81,6 +106,8 @@ pub struct Command {
     tidies: bool,
     speaks: bool,
     limit: Option<Duration>,
+    /// Whether it leads a group of processes.
+    apart: bool,
 }
 
 /// Which of the child's two outputs a line came from.
@@ -117,6 +144,7 @@ impl Command {
             tidies: false,
             speaks: false,
             limit: None,
+            apart: false,
         }
     }
 
@@ -137,6 +165,15 @@ impl Command {
     #[must_use]
     pub fn within(mut self, limit: Option<Duration>) -> Self {
         self.limit = limit;
+        self.apart = limit.is_some();
+        self
+    }
+
+    /// Takes it for a question to an engine: an answer is waited for as long as [`patience`] says. A build is none.
+    #[must_use]
+    pub fn asks(mut self) -> Self {
+        // Not in a group of its own: it may ask the user for a password, at the terminal.
+        self.limit = Some(patience());
         self
     }
 
@@ -226,7 +263,7 @@ impl Command {
         if self.interrupted() {
             return Err(interruption());
         }
-        self.run(Running::new(self.spawn()?, self.limit.is_some()), &mut on_line, (None, read_lines))
+        self.run(Running::new(self.spawn()?, self.apart), &mut on_line, (None, read_lines))
     }
 
     /// As [`Command::stream`], with its standard error in pieces, as it comes: what shows progress on a terminal ends no line for a
@@ -238,7 +275,7 @@ impl Command {
         if self.interrupted() {
             return Err(interruption());
         }
-        self.run(Running::new(self.spawn()?, self.limit.is_some()), &mut on_piece, (None, read_pieces))
+        self.run(Running::new(self.spawn()?, self.apart), &mut on_piece, (None, read_pieces))
     }
 
     /// Runs it to its end while `write` gives it its standard input, however much that is, and keeps what it printed. A child
@@ -300,11 +337,14 @@ impl Command {
         }
         drop(sender);
         let mut asked: Option<Instant> = None;
-        let until = self.limit.map(|limit| Instant::now() + limit);
+        let until = self.limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
             if until.is_some_and(|until| Instant::now() > until) {
                 child.kill_group();
-                return Err(self.failure("does not answer"));
+                let failure = self.failure("does not answer");
+                return Err(failure.help(format!(
+                    "see whether it hangs: run the line above; `{PATIENCE}=SECONDS` waits longer for engines"
+                )));
             }
             match lines.recv_timeout(poll) {
                 Ok((stream, line)) => on_line(stream, &line),
@@ -349,7 +389,7 @@ impl Command {
     fn build(&self, stdin: Stdio) -> std::process::Command {
         let mut command = std::process::Command::new(&self.program);
         #[cfg(unix)]
-        if self.limit.is_some() {
+        if self.apart {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));

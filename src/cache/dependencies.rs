@@ -90,7 +90,7 @@ pub(super) fn ask(
     if let Some(builder) = builder {
         command = command.args(["--builder", builder]);
     }
-    let output = command.arg("inspect").args(how.iter().copied()).arg(reference).output()?;
+    let output = command.arg("inspect").args(how.iter().copied()).arg(reference).asks().output()?;
     Ok(if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) })
 }
 
@@ -101,7 +101,7 @@ fn base(engine: &Engine, image: &str) -> Result<Option<String>> {
     }
     // An engine builds on what is in its own store, if it has one; with containerd's its id is the registry's digest.
     let inspect = Command::new(engine.docker.clone(), "see which toolchain image is there");
-    let output = inspect.args(["image", "inspect", "--format", "{{.Id}}", image]).output()?;
+    let output = inspect.args(["image", "inspect", "--format", "{{.Id}}", image]).asks().output()?;
     let id = output.stdout.trim();
     if output.status.success() && id.starts_with("sha256:") {
         return Ok(Some(id.to_owned()));

@@ -13,6 +13,7 @@ pub use write::Before;
 
 use crate::failure::{Failure, Kind, Result};
 use crate::render::GeneratedFile;
+use crate::{limits, regular};
 
 /// What a file of ours looks like on the disk now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +139,8 @@ fn compare_one(root: &Utf8Path, file: &GeneratedFile) -> Result<Change> {
     if !path.exists() {
         return Ok(change(State::Absent, String::new(), fresh));
     }
-    let bytes = fs_err::read(&path).map_err(|error| unusable(&file.path, "read").caused_by(error))?;
+    let bytes =
+        regular::read(&path, &limits::WRITTEN).map_err(|error| unusable(&file.path, "read").caused_by(error))?;
     let Ok(old) = String::from_utf8(bytes) else {
         return Ok(change(State::Foreign, String::from("(not text)\n"), fresh));
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use semver::Version;
 
-use crate::exec::{Command, Output};
+use crate::exec::{self, Command, Output};
 use crate::failure::{Failure, Kind, Result};
 
 /// The oldest buildx that takes several outputs in one build, so that an image is loaded and measured at once.
@@ -38,7 +38,7 @@ const SILENCES: &[(&str, &str)] = &[
 /// # Errors
 /// [`Kind::Engine`]: no `docker` program, no engine that answers, no buildx or one that is too old.
 pub fn probe() -> Result<Engine> {
-    probe_within(None)
+    probe_within(Some(exec::patience()))
 }
 
 /// As [`probe`], but waits for no answer longer than this.
@@ -91,7 +91,7 @@ pub fn docker() -> Result<PathBuf> {
 /// [`Kind::Engine`]: there is no such builder, or it does not answer.
 pub fn platform(engine: &Engine, builder: Option<&str>) -> Result<String> {
     let command = Command::new(&engine.docker, "ask the builder for its platform").args(["buildx", "inspect"]);
-    let output = command.args(builder).output()?;
+    let output = command.args(builder).asks().output()?;
     let first = output.stdout.lines().find_map(|line| line.trim().strip_prefix("Platforms:"));
     // The node's own platform is its first one; a star is on those that it was told of.
     let first = first.and_then(|list| list.split(',').next()).map(|name| name.trim().trim_end_matches('*').to_owned());

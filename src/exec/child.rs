@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ pub(super) struct Running {
 
 impl Running {
     pub fn new(child: Child, apart: bool) -> Self {
+        RUNNING.fetch_add(1, Ordering::SeqCst);
         Self { child, apart }
     }
 
@@ -40,8 +42,23 @@ impl Running {
     }
 }
 
+/// Children that have not been waited for.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many children there are.
+pub(super) fn running() -> usize {
+    RUNNING.load(Ordering::SeqCst)
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
+        self.end();
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Running {
+    fn end(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             let since = Instant::now();
             while interrupted() && since.elapsed() < Duration::from_secs(1) {

@@ -24,6 +24,47 @@ pub fn handle_interrupts() {
             // Where no handler can be set the system's default ends us: not as tidy, and no reason to refuse to work.
             drop(signal_hook::flag::register(signal, Arc::clone(&CAME)));
         }
+        #[cfg(unix)]
+        watch();
+    });
+}
+
+/// Signals that come so soon after each other are one: a terminal and a wrapper both pass one on.
+#[cfg(unix)]
+const TOGETHER: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// How long who waits for a child has to end it.
+#[cfg(unix)]
+const CHILDREN: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// A second signal ends the process, whatever it does: somebody who asks twice does not want to wait.
+#[cfg(unix)]
+fn watch() {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    let Ok((mut comes, goes)) = UnixStream::pair() else { return };
+    for signal in SIGNALS {
+        if let Ok(own) = goes.try_clone() {
+            drop(signal_hook::low_level::pipe::register(signal, own));
+        }
+    }
+    std::thread::spawn(move || {
+        let mut first: Option<Instant> = None;
+        while let Ok(1..) = comes.read(&mut [0]) {
+            let since = *first.get_or_insert_with(Instant::now);
+            if since.elapsed() < TOGETHER {
+                continue;
+            }
+            // Children are ended by who waits for them, and who waits looks for interrupts.
+            let asked = Instant::now();
+            while super::child::running() > 0 && asked.elapsed() < CHILDREN {
+                std::thread::sleep(super::POLL);
+            }
+            // Nobody else may be there to say it.
+            std::process::exit(i32::from(crate::failure::Kind::Interrupted.exit_code()));
+        }
     });
 }
 

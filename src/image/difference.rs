@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Entry, FileKind, Image, Layer, contents, elf, layer};
+use super::{Entry, FileKind, Image, Layer, Name, contents, elf, layer};
 use crate::failure::Result;
 
 /// Beyond so many no file is looked into: who has as many has one reason for them.
@@ -112,7 +112,7 @@ fn layers(
 ) -> Result<()> {
     let before = found.len();
     let by_path = |layer: &Layer| layer.entries.iter().map(|entry| (entry.path.clone(), entry.clone())).collect();
-    let [ours, theirs]: [BTreeMap<String, Entry>; 2] = [by_path(one), by_path(other)];
+    let [ours, theirs]: [BTreeMap<Name, Entry>; 2] = [by_path(one), by_path(other)];
     let sums = [contents::sums(&first.layout, one)?, contents::sums(&second.layout, other)?];
     let mut looked = 0;
     for path in ours.keys().chain(theirs.keys()).collect::<BTreeSet<_>>() {

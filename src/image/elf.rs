@@ -7,6 +7,8 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionTable};
 use object::read::{ReadRef, StringTable};
 use object::{Endianness, FileKind, Object, ObjectSection};
 
+use crate::limits;
+
 /// Facts of an ELF file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Elf {
@@ -102,6 +104,7 @@ impl Elf {
             let text = |offset: u64| -> Option<String> {
                 let rest = strings.get(usize::try_from(offset).ok()?..)?;
                 let end = rest.iter().position(|byte| *byte == 0)?;
+                limits::PATH.check(end as u64).ok()?;
                 Some(String::from_utf8_lossy(&rest[..end]).into_owned())
             };
             for entry in dynamic {
@@ -109,6 +112,7 @@ impl Elf {
                 let offset: u64 = entry.d_val(endian).into();
                 if tag == elf::DT_NEEDED {
                     found.needed.push(text(offset)?);
+                    within(&found)?;
                 } else if tag == elf::DT_RUNPATH || tag == elf::DT_RPATH {
                     let folders = text(offset).unwrap_or_default();
                     let folders = folders.split(':').filter(|folder| !folder.is_empty()).map(str::to_owned);
@@ -116,6 +120,7 @@ impl Elf {
                         found.rpath.extend(folders.clone());
                     }
                     found.runpath.extend(folders);
+                    within(&found)?;
                 }
             }
         }
@@ -131,6 +136,15 @@ impl Elf {
     pub fn is_static(&self) -> bool {
         self.interpreter.is_none() && self.needed.is_empty()
     }
+}
+
+/// Nothing where a program names more than any loader looks for: it is none then.
+fn within(elf: &Elf) -> Option<()> {
+    let count = [&elf.needed, &elf.runpath, &elf.rpath]
+        .map(Vec::len)
+        .iter()
+        .fold(0, |sum: usize, len| sum.saturating_add(*len));
+    limits::LIBRARIES.check(count as u64).ok()
 }
 
 /// A section of a program: its name, where it begins in the file, and its bytes.

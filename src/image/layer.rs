@@ -1,17 +1,23 @@
 //! Layers: archives of files, one over the other.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
+use std::ops::Bound;
 
 use flate2::bufread::MultiGzDecoder;
 use oci_spec::image::Descriptor;
 use sha2::{Digest, Sha256};
 use tar::EntryType;
 
+use super::archive::{self, Budget};
 use super::layout::{Layout, broken, check};
+use super::name::Name;
 use super::{Entry, File, FileKind, Layer};
 use crate::digest;
+use crate::exec;
 use crate::failure::Result;
+use crate::limits;
+use crate::regular;
 
 /// A larger file is not read into memory: nothing that is looked into is.
 const LARGEST_FILE: u64 = 512 * 1024 * 1024;
@@ -38,9 +44,10 @@ impl<R: Read> Hashing<R> {
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        exec::go_on_reading()?;
         let read = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        self.bytes += read as u64;
+        self.hash.update(buffer.get(..read).unwrap_or_default());
+        self.bytes = self.bytes.saturating_add(read as u64);
         Ok(read)
     }
 }
@@ -49,34 +56,43 @@ impl<R: Read> Read for Hashing<R> {
 pub(super) type Kept = Option<Vec<u8>>;
 
 /// Reads a layer, and keeps the contents of one file, where it is in it: layers are long to unpack a second time.
-pub(super) fn read(layout: &Layout, descriptor: &Descriptor, keep: Option<&str>) -> Result<(Layer, Kept)> {
+pub(super) fn read(
+    layout: &Layout,
+    descriptor: &Descriptor,
+    keep: Option<&str>,
+    budget: &Budget,
+) -> Result<(Layer, Kept)> {
     let digest = descriptor.digest().to_string();
     let media_type = descriptor.media_type().to_string();
-    let failed = |error: std::io::Error| broken(format!("the layer {digest} cannot be unpacked")).caused_by(error);
-    let file = fs_err::File::open(layout.blob(&digest)?).map_err(failed)?;
+    let failed = |error| archive::failure(error, broken(format!("the layer {digest} cannot be unpacked")));
+    let file = regular::open(&layout.blob(&digest)?).map_err(failed)?;
+    let packed = file.metadata().map_err(failed)?.len();
     let mut source = Hashing::new(BufReader::new(file));
     let mut entries = Vec::new();
     let mut kept = None;
-    {
-        let mut archive = tar::Archive::new(decoder(&media_type, &mut source).map_err(failed)?);
-        for entry in archive.entries().map_err(failed)? {
-            let mut entry = entry.map_err(failed)?;
-            let found = self::entry(&entry).map_err(failed)?;
-            let wanted = found.file.kind == FileKind::Regular && keep == Some(found.path.as_str());
-            if wanted && found.file.size <= LARGEST_FILE {
-                let mut bytes = Vec::new();
-                entry.read_to_end(&mut bytes).map_err(failed)?;
-                kept = Some(bytes);
-            }
-            entries.push(found);
+    let unpacked = decoder(&media_type, &mut source).map_err(failed)?;
+    let read = archive::entries(unpacked, packed, budget, &mut |found, contents| {
+        let wanted = found.file.kind == FileKind::Regular && keep == Some(found.path.as_str());
+        if wanted && found.file.size <= LARGEST_FILE {
+            let mut bytes = Vec::new();
+            contents.read_to_end(&mut bytes)?;
+            kept = Some(bytes);
         }
-    }
+        entries.push(found);
+        Ok(())
+    });
+    read.map_err(failed)?;
     // What follows the archive's end counts for the digest.
-    std::io::copy(&mut source, &mut std::io::sink()).map_err(failed)?;
+    io::copy(&mut source, &mut io::sink()).map_err(failed)?;
     let compressed = if is_plain(&media_type) { gzipped(layout, &digest).map_err(failed)? } else { source.bytes };
     check(&digest, &source.digest().map_err(failed)?)?;
-    let unpacked = entries.iter().map(|entry| entry.file.size).sum();
+    let unpacked = sum(&entries);
     Ok((Layer { digest, media_type, compressed, unpacked, entries }, kept))
+}
+
+/// The bytes of all files. Each entry says its own size, and two of them can say more than a number holds.
+pub(crate) fn sum(entries: &[Entry]) -> u64 {
+    entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.file.size))
 }
 
 /// Whether a layer lies uncompressed, as in what `docker image save` gives out.
@@ -89,7 +105,7 @@ fn gzipped(layout: &Layout, digest: &str) -> std::io::Result<u64> {
     struct Count(u64);
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len() as u64;
+            self.0 = self.0.saturating_add(bytes.len() as u64);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> std::io::Result<()> {
@@ -98,7 +114,7 @@ fn gzipped(layout: &Layout, digest: &str) -> std::io::Result<u64> {
     }
     let path = layout.blob(digest).map_err(std::io::Error::other)?;
     let mut encoder = flate2::write::GzEncoder::new(Count(0), flate2::Compression::default());
-    std::io::copy(&mut fs_err::File::open(path)?, &mut encoder)?;
+    io::copy(&mut Hashing::new(regular::open(&path)?), &mut encoder)?;
     encoder.finish().map(|count| count.0)
 }
 
@@ -106,7 +122,9 @@ pub(crate) fn decoder<'a>(media_type: &str, source: impl Read + 'a) -> std::io::
     Ok(if media_type.ends_with("gzip") {
         Box::new(MultiGzDecoder::new(BufReader::new(source)))
     } else if media_type.ends_with("zstd") {
-        Box::new(zstd::Decoder::new(source)?)
+        let mut decoder = zstd::Decoder::new(source)?;
+        decoder.window_log_max(limits::WINDOW.most.ilog2())?;
+        Box::new(decoder)
     } else {
         Box::new(source)
     })
@@ -114,8 +132,13 @@ pub(crate) fn decoder<'a>(media_type: &str, source: impl Read + 'a) -> std::io::
 
 pub(crate) fn entry<R: Read>(entry: &tar::Entry<'_, R>) -> std::io::Result<Entry> {
     let header = entry.header();
-    let mut path = absolute(&String::from_utf8_lossy(&entry.path_bytes()));
-    let link = entry.link_name_bytes().map(|to| String::from_utf8_lossy(&to).into_owned()).unwrap_or_default();
+    let written = entry.path_bytes();
+    limits::PATH.check_io(written.len() as u64)?;
+    limits::DEPTH.check_io(written.split(|byte| *byte == b'/').count() as u64)?;
+    let mut path = absolute(&String::from_utf8_lossy(&written));
+    let link = entry.link_name_bytes().unwrap_or_default();
+    limits::PATH.check_io(link.len() as u64)?;
+    let link = String::from_utf8_lossy(&link).into_owned();
     let mut kind = match header.entry_type() {
         EntryType::Directory => FileKind::Folder,
         EntryType::Symlink => FileKind::Link(link),
@@ -132,7 +155,7 @@ pub(crate) fn entry<R: Read>(entry: &tar::Entry<'_, R>) -> std::io::Result<Entry
     if let Some(whiteout) = takes_away {
         (kind, path) = whiteout;
     }
-    let size = if kind == FileKind::Regular { header.size()? } else { 0 };
+    let size = if kind == FileKind::Regular { entry.size() } else { 0 };
     let file = File {
         kind,
         size,
@@ -142,7 +165,7 @@ pub(crate) fn entry<R: Read>(entry: &tar::Entry<'_, R>) -> std::io::Result<Entry
         time: header.mtime()?,
         layer: 0,
     };
-    Ok(Entry { path, file })
+    Ok(Entry { path: path.into(), file })
 }
 
 /// A name in an archive as a path from the root; `..` cannot climb out.
@@ -161,7 +184,7 @@ pub(super) fn absolute(name: &str) -> String {
 }
 
 /// The file system that the layers make, one over the other.
-pub(super) fn merge(layers: &[Layer]) -> BTreeMap<String, File> {
+pub(super) fn merge(layers: &[Layer]) -> Result<BTreeMap<Name, File>> {
     merge_with(layers, &mut |_| {})
 }
 
@@ -176,15 +199,18 @@ pub(crate) struct Gone<'a> {
 }
 
 /// Likewise; it is told of each file that is not there any more.
-pub(crate) fn merge_with(layers: &[Layer], on_gone: &mut dyn FnMut(Gone<'_>)) -> BTreeMap<String, File> {
-    let mut files: BTreeMap<String, File> = BTreeMap::new();
+///
+/// # Errors
+/// There are more files than the limit says, or the user interrupted.
+pub(crate) fn merge_with(layers: &[Layer], on_gone: &mut dyn FnMut(Gone<'_>)) -> Result<BTreeMap<Name, File>> {
+    let mut files: BTreeMap<Name, File> = BTreeMap::new();
     for (at, layer) in layers.iter().enumerate() {
         let mut gone = |path: &str, old: &File, deleted| on_gone(Gone { path, old, by: at, deleted });
         // Whiteouts speak of the layers below only, wherever they stand in the archive.
         for entry in &layer.entries {
             match entry.file.kind {
                 FileKind::Whiteout => {
-                    if let Some((path, old)) = files.remove_entry(&entry.path) {
+                    if let Some((path, old)) = files.remove_entry(entry.path.as_str()) {
                         gone(&path, &old, true);
                     }
                     remove_inside(&mut files, &entry.path, &mut |path, old| gone(path, old, true));
@@ -201,58 +227,71 @@ pub(crate) fn merge_with(layers: &[Layer], on_gone: &mut dyn FnMut(Gone<'_>)) ->
             }
             // A file in a folder's place hides what lay in the folder.
             if entry.file.kind != FileKind::Folder
-                && files.get(&entry.path).is_some_and(|old| old.kind == FileKind::Folder)
+                && files.get(entry.path.as_str()).is_some_and(|old| old.kind == FileKind::Folder)
             {
                 remove_inside(&mut files, &entry.path, &mut |path, old| gone(path, old, true));
             }
-            // An archive may leave out the folders above; they are there all the same.
-            for (end, _) in entry.path.match_indices('/').skip(1) {
-                if !files.contains_key(&entry.path[..end]) {
-                    let folder =
-                        File { kind: FileKind::Folder, size: 0, mode: 0o755, uid: 0, gid: 0, time: 0, layer: at };
-                    files.insert(entry.path[..end].to_owned(), folder);
+            // An archive may leave out the folders above; they are there all the same. Where one is, those above it are as well.
+            for (end, _) in entry.path.rmatch_indices('/').filter(|(end, _)| *end > 0) {
+                let above = entry.path.up_to(end);
+                if files.contains_key(above.as_str()) {
+                    break;
                 }
+                let folder = File { kind: FileKind::Folder, size: 0, mode: 0o755, uid: 0, gid: 0, time: 0, layer: at };
+                files.insert(above, folder);
             }
+            exec::go_on()?;
+            limits::ENTRIES.check(files.len() as u64)?;
             let new = File { layer: at, ..entry.file.clone() };
             if let Some(old) = files.insert(entry.path.clone(), new) {
                 gone(&entry.path, &old, false);
             }
         }
     }
-    files
+    Ok(files)
 }
 
 /// Takes away all that lies in a folder.
-fn remove_inside(files: &mut BTreeMap<String, File>, folder: &str, gone: &mut dyn FnMut(&str, &File)) {
+fn remove_inside(files: &mut BTreeMap<Name, File>, folder: &str, gone: &mut dyn FnMut(&str, &File)) {
     let inside = format!("{}/", folder.trim_end_matches('/'));
     // Whole images have whiteouts by the thousand: only what lies there is looked at.
-    let there = files.range(inside.clone()..).map(|(path, _)| path).take_while(|path| path.starts_with(&inside));
+    let there = files
+        .range::<str, _>((Bound::Included(inside.as_str()), Bound::Unbounded))
+        .map(|(path, _)| path)
+        .take_while(|path| path.starts_with(&inside));
     for path in there.cloned().collect::<Vec<_>>() {
-        if let Some(old) = files.remove(&path) {
+        if let Some(old) = files.remove(path.as_str()) {
             gone(&path, &old);
         }
     }
 }
 
+/// Hands over each entry of a layer, and its contents.
+pub(super) fn each(
+    layout: &Layout,
+    layer: &Layer,
+    act: &mut dyn FnMut(Entry, &mut dyn Read) -> io::Result<()>,
+) -> Result<()> {
+    let failed = |error| archive::failure(error, broken(format!("the layer {} cannot be unpacked", layer.digest)));
+    let source = regular::open(&layout.blob(&layer.digest)?).map_err(failed)?;
+    let packed = source.metadata().map_err(failed)?.len();
+    let unpacked = decoder(&layer.media_type, BufReader::new(source)).map_err(failed)?;
+    archive::entries(unpacked, packed, &Budget::default(), act).map_err(failed)
+}
+
 /// The bytes of one file of a layer.
 pub(super) fn contents(layout: &Layout, layer: &Layer, path: &str) -> Result<Option<Vec<u8>>> {
-    let failed =
-        |error: std::io::Error| broken(format!("the layer {} cannot be unpacked", layer.digest)).caused_by(error);
-    let source = fs_err::File::open(layout.blob(&layer.digest)?).map_err(failed)?;
-    let mut archive = tar::Archive::new(decoder(&layer.media_type, BufReader::new(source)).map_err(failed)?);
     let mut found = None;
-    for entry in archive.entries().map_err(failed)? {
-        let mut entry = entry.map_err(failed)?;
-        let same = absolute(&String::from_utf8_lossy(&entry.path_bytes())) == path;
-        if same && entry.header().entry_type().is_file() {
-            let size = entry.header().size().map_err(failed)?;
-            if size > LARGEST_FILE {
-                return Err(broken(format!("`{path}` is too large to be looked into")));
+    each(layout, layer, &mut |entry, contents| {
+        if entry.file.kind == FileKind::Regular && entry.path == path {
+            if entry.file.size > LARGEST_FILE {
+                return Err(io::Error::other(format!("`{path}` is too large to be looked into")));
             }
             let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(failed)?;
+            contents.read_to_end(&mut bytes)?;
             found = Some(bytes);
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }

@@ -3,9 +3,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 
+use super::archive::Budget;
 use super::{Config, Image, layer};
 use crate::digest;
 use crate::failure::{Failure, Kind, Result};
+use crate::limits;
 use crate::platforms;
 
 /// A larger manifest or configuration is none.
@@ -101,10 +103,12 @@ impl Layout {
         let variant = configuration.variant().as_deref().unwrap_or_default();
         // The program will be looked into.
         let entrypoint = run.entrypoint().clone().unwrap_or_default();
+        limits::LAYERS.check(manifest.layers().len() as u64)?;
+        let budget = Budget::default();
         let mut layers = Vec::new();
         let mut program = None;
         for (at, descriptor) in manifest.layers().iter().enumerate() {
-            let (layer, kept) = layer::read(self, descriptor, entrypoint.last().map(String::as_str))?;
+            let (layer, kept) = layer::read(self, descriptor, entrypoint.last().map(String::as_str), &budget)?;
             program = kept.map(|bytes| (at, bytes)).or(program);
             layers.push(layer);
         }
@@ -121,7 +125,7 @@ impl Layout {
                 workdir: run.working_dir().clone().unwrap_or_default(),
                 labels: run.labels().clone().unwrap_or_default().into_iter().collect(),
             },
-            files: layer::merge(&layers),
+            files: layer::merge(&layers)?,
             layers,
             program,
             layout: self.clone(),

@@ -3,11 +3,13 @@
 //! An image is input from outside like any other: digests are checked, paths are made harmless, sizes are counted and
 //! not believed.
 
+pub(crate) mod archive;
 mod contents;
 mod difference;
 pub mod elf;
 pub(crate) mod layer;
 mod layout;
+mod name;
 pub(crate) mod needs;
 pub mod verify;
 
@@ -20,6 +22,7 @@ use crate::platforms;
 pub use difference::{Difference, differences};
 pub(crate) use layout::LARGEST_JSON;
 pub use layout::Layout;
+pub use name::Name;
 
 /// An image: its configuration, its layers, and the file system that they make.
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ pub struct Image {
     /// Layers, lowest first.
     pub layers: Vec<Layer>,
     /// The merged file system, by absolute path.
-    pub files: BTreeMap<String, File>,
+    pub files: BTreeMap<Name, File>,
     /// The contents of what the entrypoint names, and the layer that they are from.
     program: Option<(usize, Vec<u8>)>,
     layout: Layout,
@@ -79,7 +82,7 @@ pub struct Layer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Absolute, `..` resolved; of a whiteout the name of what it takes away.
-    pub path: String,
+    pub path: Name,
     /// What it is.
     pub file: File,
 }
@@ -148,9 +151,9 @@ impl Image {
     /// The layer cannot be read any more.
     pub fn read(&self, path: &str) -> crate::failure::Result<Option<Vec<u8>>> {
         let Some(real) = self.resolve(path) else { return Ok(None) };
-        let Some(file) = self.files.get(&real) else { return Ok(None) };
+        let Some(file) = self.files.get(real.as_str()) else { return Ok(None) };
         let (real, file) = match &file.kind {
-            FileKind::HardLink(to) => match self.files.get(to) {
+            FileKind::HardLink(to) => match self.files.get(to.as_str()) {
                 Some(target) => (to.clone(), target),
                 None => return Ok(None),
             },
@@ -171,7 +174,7 @@ impl Image {
 }
 
 /// The path with every link in it followed, as the kernel would; none: it leads nowhere.
-pub(crate) fn resolve(files: &BTreeMap<String, File>, path: &str) -> Option<String> {
+pub(crate) fn resolve(files: &BTreeMap<Name, File>, path: &str) -> Option<String> {
     let mut done = String::new();
     let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
     let mut links = 0;
@@ -185,7 +188,7 @@ pub(crate) fn resolve(files: &BTreeMap<String, File>, path: &str) -> Option<Stri
             _ => {}
         }
         let next = format!("{done}/{part}");
-        match files.get(&next).map(|file| &file.kind) {
+        match files.get(next.as_str()).map(|file| &file.kind) {
             Some(FileKind::Link(to)) => {
                 links += 1;
                 // As many as Linux follows.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Image;
 use super::elf::{Elf, Glibc};
+use crate::exec;
 use crate::failure::Result;
 
 /// A tree of files in which libraries are looked for.
@@ -49,6 +50,7 @@ pub(crate) fn of(tree: &dyn Tree, path: &str, program: Elf, usual: &[String]) ->
     let mut seen = BTreeSet::new();
     let mut pending = vec![(path.to_owned(), program)];
     while let Some((path, elf)) = pending.pop() {
+        exec::go_on()?;
         needs.wants = needs.wants.max(elf.wants);
         needs.gives = needs.gives.max(elf.gives);
         let own = placed(&elf.runpath, &path);

@@ -78,7 +78,7 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
         checks.push(certificates(image, bundle, plan.user)?);
     }
     if plan.rootfs.init.is_some() {
-        let file = image.resolve(INIT).and_then(|path| image.files.get(&path));
+        let file = image.resolve(INIT).and_then(|path| image.files.get(path.as_str()));
         let there = file.is_some_and(|file| permits(file, plan.user, 0o1)) && image.config.entrypoint.len() > 1;
         checks.push(check("init", there, "an init", format!("{INIT} is missing, or is not what is started")));
     }
@@ -91,7 +91,7 @@ pub fn verify(image: &Image, plan: &model::Image, linkage: Linkage, architecture
     let folders = plan.rootfs.writable.iter().map(|folder| folder.path.as_str());
     let others = folders.filter(|folder| *folder != plan.workdir);
     for folder in std::iter::once(plan.workdir.as_str()).filter(|folder| *folder != "/").chain(others) {
-        let file = image.resolve(folder).and_then(|path| image.files.get(&path));
+        let file = image.resolve(folder).and_then(|path| image.files.get(path.as_str()));
         let owned = file.is_some_and(|file| file.kind == FileKind::Folder && file.uid == u64::from(plan.user));
         let wrong = format!("{folder} is missing, or not owned by {}", plan.user);
         checks.push(check("writable", owned, format!("{folder} writable"), wrong));
@@ -141,7 +141,7 @@ fn program(image: &Image, plan: &model::Image, linkage: Linkage, architecture: &
     let path = image.config.entrypoint.last().map_or(plan.binary.as_str(), String::as_str);
     let wrong = |text: String| Ok(check("program", false, "", text));
     let Some(real) = image.resolve(path) else { return wrong(format!("the entrypoint {path} is missing")) };
-    if image.files.get(&real).is_none_or(|file| !permits(file, plan.user, 0o1)) {
+    if image.files.get(real.as_str()).is_none_or(|file| !permits(file, plan.user, 0o1)) {
         return wrong(format!("the entrypoint {path} cannot be executed by {}", plan.user));
     }
     let Some(elf) = image.read(&real)?.as_deref().and_then(Elf::parse) else {
@@ -226,7 +226,7 @@ fn permissions(image: &Image) -> Check {
 }
 
 fn certificates(image: &Image, bundle: &str, user: u32) -> Result<Check> {
-    let file = image.resolve(bundle).and_then(|path| image.files.get(&path));
+    let file = image.resolve(bundle).and_then(|path| image.files.get(path.as_str()));
     if file.is_some_and(|file| !permits(file, user, 0o4)) {
         return Ok(check("ca-certificates", false, "", format!("{bundle} cannot be read by {user}")));
     }

@@ -1,6 +1,6 @@
 //! Puts together what is told of an image.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oci_spec::image::ImageConfiguration;
 
@@ -11,7 +11,9 @@ use super::source::Image;
 use super::tree::{self, Tree};
 use super::{Base, Report, Run, SCHEMA, Secret};
 use crate::failure::{Result, printable};
+use crate::image::archive::Budget;
 use crate::image::{self, verify};
+use crate::limits;
 use crate::registry::each;
 use crate::secrets::{Hit, Rules};
 
@@ -24,10 +26,12 @@ const ANYWHERE: usize = 6;
 pub(super) fn report(image: Image, top: usize) -> Result<Report> {
     let Image { name, from, blobs, parts, .. } = image;
     let secret_rules = Rules::known()?;
+    limits::LAYERS.check(parts.layers.len() as u64)?;
+    let budget = Budget::default();
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
-    let mut layers = each(&parts.layers, workers, |part, _| scan::layer(&blobs, part, secret_rules))?;
+    let mut layers = each(&parts.layers, workers, |part, _| scan::layer(&blobs, part, secret_rules, &budget))?;
     let entries: Vec<image::Layer> = layers.iter_mut().map(Scanned::take).collect();
-    let tree = Tree::of(&entries, top);
+    let tree = Tree::of(&entries, top)?;
     let rules = verify::Rules::read()?;
     let seen = Seen { files: &tree.files, layers: &layers };
     let mut run = run(&parts.config);
@@ -54,8 +58,8 @@ pub(super) fn report(image: Image, top: usize) -> Result<Report> {
         index: parts.index,
         id: parts.id,
         base,
-        compressed: layers.iter().map(|layer| layer.compressed).sum(),
-        unpacked: layers.iter().map(|layer| layer.unpacked).sum(),
+        compressed: layers.iter().try_fold(0, |sum: u64, layer| Some(sum.saturating_add(layer.compressed?))),
+        unpacked: layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.unpacked)),
         files: tree.count(),
         largest: tree.largest(top),
         users: tree::users(seen.text("/etc/passwd").unwrap_or_default()),
@@ -106,21 +110,19 @@ fn base(parts: &Parts, run: &Run) -> Option<Base> {
 
 /// Secrets that were found, to be taken out of all that is shown.
 #[derive(Default)]
-struct Hidden(Vec<String>);
+struct Hidden(BTreeSet<String>);
 
 impl Hidden {
     fn add(&mut self, value: &[u8]) {
         // A key of several lines may stand on one elsewhere, or be cut.
         let text = String::from_utf8_lossy(value);
         for line in text.lines().map(str::trim).filter(|line| line.len() >= ANYWHERE) {
-            if !self.0.iter().any(|known| known == line) {
-                self.0.push(line.to_owned());
-            }
+            self.0.insert(line.to_owned());
         }
     }
 
-    fn clean(&self, text: &mut String) {
-        for secret in &self.0 {
+    fn clean(secrets: &[String], text: &mut String) {
+        for secret in secrets {
             if text.contains(secret.as_str()) {
                 *text = text.replace(secret.as_str(), "…");
             }
@@ -130,9 +132,10 @@ impl Hidden {
         }
     }
 
-    fn out_of(mut self, report: &mut Report) {
+    fn out_of(self, report: &mut Report) {
         // A secret that holds another one goes first.
-        self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let mut known: Vec<String> = self.0.into_iter().collect();
+        known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         let Report { run, layers, largest, waste, setuid, writable, shells, managers, secrets, .. } = report;
         let mut texts: Vec<&mut String> = vec![&mut run.user, &mut run.workdir];
         texts.extend(run.entrypoint.iter_mut().chain(&mut run.command).chain(&mut run.env).chain(&mut run.ports));
@@ -163,7 +166,7 @@ impl Hidden {
         }
         texts.extend(report.created.iter_mut());
         for text in texts {
-            self.clean(text);
+            Self::clean(&known, text);
         }
     }
 }
@@ -174,7 +177,7 @@ fn in_files(layers: &[Scanned], tree: &Tree, hidden: &mut Hidden) -> Vec<Secret>
     for (at, layer) in layers.iter().enumerate() {
         for (path, hit) in &layer.secrets {
             hidden.add(&hit.value);
-            let gone = tree.files.get(path).is_none_or(|file| file.layer != at);
+            let gone = tree.files.get(path.as_str()).is_none_or(|file| file.layer != at);
             let new = || Secret { layer: Some(at + 1), hidden: gone, ..secret(hit, "file", path) };
             found.entry((path, at, &hit.rule)).and_modify(|known| known.count += 1).or_insert_with(new);
         }
@@ -203,7 +206,7 @@ fn in_config(rules: &Rules, run: &mut Run, made_by: &mut [(String, bool)], hidde
             hidden.add(&hit.value);
             *text = text.replace(&*String::from_utf8_lossy(&hit.value), "…");
             let new = Secret { layer, ..secret(&hit, place, name) };
-            if !found.contains(&new) {
+            if (found.len() as u64) < limits::SECRETS.most && !found.contains(&new) {
                 found.push(new);
             }
         }

@@ -6,18 +6,19 @@ use auditable_serde::DependencyKind;
 
 use super::scan::{self, Scanned};
 use super::{Broken, Crates, Program, Programs, Run};
+use crate::exec;
 use crate::failure::Result;
 use crate::image::elf::Elf;
 use crate::image::needs::{self, Tree};
 use crate::image::verify::Rules;
-use crate::image::{self, File, FileKind};
+use crate::image::{self, File, FileKind, Name};
 
 /// Where programs are looked for where no `PATH` is set, as Docker does.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The files of a container, and what is known of its programs.
 pub(super) struct Seen<'a> {
-    pub files: &'a BTreeMap<String, File>,
+    pub files: &'a BTreeMap<Name, File>,
     pub layers: &'a [Scanned],
 }
 
@@ -26,7 +27,7 @@ impl Seen<'_> {
     fn program(&self, path: &str) -> Option<&scan::Program> {
         let file = self.files.get(path)?;
         match &file.kind {
-            FileKind::HardLink(to) => self.layers.get(self.files.get(to)?.layer)?.programs.get(to),
+            FileKind::HardLink(to) => self.layers.get(self.files.get(to.as_str())?.layer)?.programs.get(to),
             _ => self.layers.get(file.layer)?.programs.get(path),
         }
     }
@@ -34,7 +35,7 @@ impl Seen<'_> {
     /// A text that a container sees.
     pub fn text(&self, path: &str) -> Option<&str> {
         let path = image::resolve(self.files, path)?;
-        self.layers.get(self.files.get(&path)?.layer)?.texts.get(&path).map(String::as_str)
+        self.layers.get(self.files.get(path.as_str())?.layer)?.texts.get(&path).map(String::as_str)
     }
 }
 
@@ -55,6 +56,7 @@ pub(super) fn look(seen: &Seen<'_>, run: &Run, rules: &Rules) -> Result<Programs
     let (mut wanted, mut given) = (None, None);
     let told_folders = told_folders(seen, run);
     for path in seen.files.keys() {
+        exec::go_on()?;
         let Some(program) = seen.program(path).filter(|program| program.elf.program) else { continue };
         let elf = &program.elf;
         let architecture = elf.architecture.clone().unwrap_or_else(|| "unknown".to_owned());
@@ -70,9 +72,9 @@ pub(super) fn look(seen: &Seen<'_>, run: &Run, rules: &Rules) -> Result<Programs
         *told.architectures.entry(architecture).or_default() += 1;
         wanted = wanted.max(needs.wants);
         given = given.max(needs.gives);
-        if started.as_ref() == Some(path) {
+        if started.as_deref() == Some(path.as_str()) {
             told.entrypoint = Some(Program {
-                path: path.clone(),
+                path: path.to_string(),
                 architecture: elf.architecture.clone(),
                 interpreter: elf.interpreter.clone(),
                 libraries: elf.needed.clone(),
@@ -80,7 +82,7 @@ pub(super) fn look(seen: &Seen<'_>, run: &Run, rules: &Rules) -> Result<Programs
             });
         }
         if !needs.missing.is_empty() {
-            told.broken.push(Broken { path: path.clone(), missing: needs.missing });
+            told.broken.push(Broken { path: path.to_string(), missing: needs.missing });
         }
     }
     told.glibc_wanted = wanted.map(|version| version.to_string());
@@ -108,7 +110,7 @@ fn told_folders(seen: &Seen<'_>, run: &Run) -> Vec<String> {
     let mut folders: Vec<String> =
         variable(run, "LD_LIBRARY_PATH").into_iter().flat_map(|value| value.split(':')).map(str::to_owned).collect();
     let inside = seen.files.keys().filter(|path| path.starts_with("/etc/ld.so.conf.d/"));
-    for path in std::iter::once("/etc/ld.so.conf").chain(inside.map(String::as_str)) {
+    for path in std::iter::once("/etc/ld.so.conf").chain(inside.map(Name::as_str)) {
         let lines = seen.text(path).unwrap_or_default().lines().map(str::trim);
         folders.extend(lines.filter(|line| line.starts_with('/')).map(str::to_owned));
     }
@@ -118,11 +120,11 @@ fn told_folders(seen: &Seen<'_>, run: &Run) -> Vec<String> {
 
 /// Crates that programs say are in them.
 pub(super) fn crates(seen: &Seen<'_>) -> Vec<Crates> {
-    let of = |path: &String| {
+    let of = |path: &Name| {
         let audit = seen.program(path)?.audit.as_ref()?;
         let runs = audit.packages.iter().filter(|package| package.kind == DependencyKind::Runtime);
         let crates = runs.map(|package| format!("{} {}", package.name, package.version)).collect();
-        Some(Crates { path: path.clone(), crates })
+        Some(Crates { path: path.to_string(), crates })
     };
     seen.files.keys().filter_map(of).collect()
 }

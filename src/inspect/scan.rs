@@ -2,7 +2,7 @@
 //! piece of a file is held; programs, which have to be looked into here and there, lie on the disk meanwhile.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use auditable_serde::VersionInfo;
 use flate2::read::ZlibDecoder;
@@ -11,11 +11,12 @@ use object::{Object, ObjectSection};
 
 use super::blobs::{Blobs, broken, sniff, temporary};
 use super::parts::{Expected, Part};
-use crate::exec;
 use crate::failure::Result;
+use crate::image::archive::{self, Budget};
 use crate::image::elf::Elf;
-use crate::image::layer::{Hashing, decoder, entry};
+use crate::image::layer::{self, Hashing, decoder};
 use crate::image::{FileKind, Layer};
+use crate::limits;
 use crate::secrets::{Hit, Rules, Stream};
 
 const PIECE: usize = 64 * 1024;
@@ -44,6 +45,8 @@ pub(super) struct Scanned {
     pub programs: BTreeMap<String, Program>,
     pub texts: BTreeMap<String, String>,
     pub secrets: Vec<(String, Hit)>,
+    /// What texts and lists of crates may still take.
+    room: u64,
 }
 
 /// An ELF file.
@@ -53,17 +56,18 @@ pub(super) struct Program {
     pub audit: Option<VersionInfo>,
 }
 
-/// Reads a layer.
-pub(super) fn layer(blobs: &Blobs, part: &Part, rules: &Rules) -> Result<Scanned> {
+/// Reads a layer, within what is left of the image's budget.
+pub(super) fn layer(blobs: &Blobs, part: &Part, rules: &Rules, budget: &Budget) -> Result<Scanned> {
     let name = match &part.expected {
         Expected::Blob(digest) | Expected::Unpacked(digest) => digest.clone(),
     };
-    let failed = |error: io::Error| broken(&format!("the layer {name} cannot be unpacked")).caused_by(error);
+    let failed = |error| archive::failure(error, broken(&format!("the layer {name} cannot be unpacked")));
     let missing = || broken(&format!("the layer {name} is missing"));
     let mut magic = Vec::new();
     let reader = blobs.reader(&part.file)?.ok_or_else(missing)?;
     reader.take(4).read_to_end(&mut magic).map_err(failed)?;
     let how = sniff(&magic);
+    let packed = blobs.size(&part.file)?;
     let mut stored = Hashing::new(blobs.reader(&part.file)?.ok_or_else(missing)?);
     let mut unpacked = Hashing::new(decoder(how, BufReader::new(&mut stored)).map_err(failed)?);
     let mut scanned = Scanned {
@@ -79,20 +83,16 @@ pub(super) fn layer(blobs: &Blobs, part: &Part, rules: &Rules) -> Result<Scanned
         programs: BTreeMap::new(),
         texts: BTreeMap::new(),
         secrets: Vec::new(),
+        room: limits::TEXTS.most,
     };
-    {
-        let mut archive = tar::Archive::new(&mut unpacked);
-        for next in archive.entries().map_err(failed)? {
-            exec::go_on()?;
-            let mut next = next.map_err(failed)?;
-            let found = entry(&next).map_err(failed)?;
-            if found.file.kind == FileKind::Regular {
-                let path = found.path.as_str();
-                scanned.file(&mut next, (path, found.file.size), rules).map_err(failed)?;
-            }
-            scanned.layer.entries.push(found);
+    let read = archive::entries(&mut unpacked, packed, budget, &mut |found, contents| {
+        if found.file.kind == FileKind::Regular {
+            scanned.file(contents, (found.path.as_str(), found.file.size), rules)?;
         }
-    }
+        scanned.layer.entries.push(found);
+        Ok(())
+    });
+    read.map_err(failed)?;
     let (expected, found) = match &part.expected {
         Expected::Unpacked(digest) => (digest, unpacked.digest().map_err(failed)?),
         Expected::Blob(digest) => {
@@ -105,7 +105,7 @@ pub(super) fn layer(blobs: &Blobs, part: &Part, rules: &Rules) -> Result<Scanned
     if *expected != found {
         return Err(broken(&format!("the layer {expected} is not what its digest says")));
     }
-    scanned.layer.unpacked = scanned.layer.entries.iter().map(|entry| entry.file.size).sum();
+    scanned.layer.unpacked = layer::sum(&scanned.layer.entries);
     scanned.layer.compressed = scanned.stored;
     Ok(scanned)
 }
@@ -122,16 +122,16 @@ impl Scanned {
         std::mem::replace(&mut self.layer, empty)
     }
 
-    fn file(&mut self, source: &mut impl Read, (path, size): (&str, u64), rules: &Rules) -> io::Result<()> {
+    fn file(&mut self, mut source: &mut dyn Read, (path, size): (&str, u64), rules: &Rules) -> io::Result<()> {
         let mut secrets = Stream::new(rules, path);
         let mut piece = vec![0; PIECE];
         let mut spool = None;
         let wanted = WHOLE.contains(&path) || path.starts_with(WHOLE_IN);
-        let mut text = (wanted && size <= KEPT).then(Vec::new);
+        let mut text = (wanted && size <= KEPT.min(self.room)).then(Vec::new);
         let mut first = true;
         loop {
-            let count = fill(source, &mut piece)?;
-            let bytes = &piece[..count];
+            let count = fill(&mut source, &mut piece)?;
+            let bytes = piece.get(..count).unwrap_or_default();
             if std::mem::take(&mut first) && bytes.starts_with(b"\x7fELF") {
                 spool = Some(if size <= IN_MEMORY { Spool::Memory(Vec::new()) } else { Spool::file()? });
             }
@@ -146,11 +146,13 @@ impl Scanned {
                 break;
             }
         }
-        self.secrets.extend(secrets.end().into_iter().map(|hit| (path.to_owned(), hit)));
+        let most = usize::try_from(limits::SECRETS.most).unwrap_or(usize::MAX).saturating_sub(self.secrets.len());
+        self.secrets.extend(secrets.end().into_iter().take(most).map(|hit| (path.to_owned(), hit)));
         if let Some(text) = text {
+            self.room = self.room.saturating_sub(text.len() as u64);
             self.texts.insert(path.to_owned(), String::from_utf8_lossy(&text).into_owned());
         }
-        if let Some(program) = spool.map(Spool::program).transpose()?.flatten() {
+        if let Some(program) = spool.map(|spool| spool.program(&mut self.room)).transpose()?.flatten() {
             self.programs.insert(path.to_owned(), program);
         }
         Ok(())
@@ -158,12 +160,12 @@ impl Scanned {
 }
 
 /// Reads as much as there is room for.
-fn fill(source: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+fn fill(source: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
     let mut done = 0;
-    while done < into.len() {
-        match source.read(&mut into[done..])? {
+    while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match source.read(rest)? {
             0 => break,
-            count => done += count,
+            count => done = done.saturating_add(count),
         }
     }
     Ok(done)
@@ -190,26 +192,51 @@ impl Spool {
         }
     }
 
-    fn program(self) -> io::Result<Option<Program>> {
+    fn program(self, room: &mut u64) -> io::Result<Option<Program>> {
         match self {
-            Self::Memory(held) => Ok(look(held.as_slice())),
+            Self::Memory(held) => Ok(look(held.as_slice(), room)),
             Self::File(mut file) => {
                 file.rewind()?;
-                Ok(look(&ReadCache::new(file.as_file_mut())))
+                let tables = Tables { file: file.as_file_mut(), left: limits::PROGRAM.most };
+                Ok(look(&ReadCache::new(tables), room))
             }
         }
     }
 }
 
-fn look<'data, R: object::ReadRef<'data>>(data: R) -> Option<Program> {
-    Some(Program { elf: Elf::parse(data)?, audit: audit(data) })
+/// A program on the disk, of which no more is read than a limit says: its own headers say how large its tables are.
+struct Tables<'f> {
+    file: &'f mut std::fs::File,
+    left: u64,
+}
+
+impl Read for Tables<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.len() as u64 > self.left {
+            return Err(io::Error::other(limits::PROGRAM.passed()));
+        }
+        let count = self.file.read(buffer)?;
+        self.left = self.left.saturating_sub(count as u64);
+        Ok(count)
+    }
+}
+
+impl Seek for Tables<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+fn look<'data, R: object::ReadRef<'data>>(data: R, room: &mut u64) -> Option<Program> {
+    Some(Program { elf: Elf::parse(data)?, audit: audit(data, room) })
 }
 
 /// The list of packages in a program; what is no such list is none.
-fn audit<'data, R: object::ReadRef<'data>>(data: R) -> Option<VersionInfo> {
+fn audit<'data, R: object::ReadRef<'data>>(data: R, room: &mut u64) -> Option<VersionInfo> {
     let file = object::File::parse(data).ok()?;
     let section = file.section_by_name(crate::attest::auditable::SECTION)?;
     let mut text = Vec::new();
-    ZlibDecoder::new(section.data().ok()?).take(AUDIT).read_to_end(&mut text).ok()?;
+    ZlibDecoder::new(section.data().ok()?).take(AUDIT.min(*room)).read_to_end(&mut text).ok()?;
+    *room = room.saturating_sub(text.len() as u64);
     serde_json::from_slice(&text).ok()
 }

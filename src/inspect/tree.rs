@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::{Layer, Mode, Sized, User, Waste, Wasted};
+use crate::failure::Result;
 use crate::image::layer::{Gone, merge_with};
 use crate::image::verify::Rules;
-use crate::image::{self, File, FileKind};
+use crate::image::{self, File, FileKind, Name};
 
 /// How many of each kind are named at most: a broken image could have millions.
 const NAMED: usize = 1000;
 
 /// The file system of a container.
 pub(super) struct Tree {
-    pub files: BTreeMap<String, File>,
+    pub files: BTreeMap<Name, File>,
     pub waste: Waste,
 }
 
 impl Tree {
-    pub fn of(layers: &[image::Layer], top: usize) -> Self {
+    pub fn of(layers: &[image::Layer], top: usize) -> Result<Self> {
         let mut waste = Vec::new();
         let files = merge_with(layers, &mut |gone| {
             let Gone { path, old, by, deleted } = gone;
@@ -31,21 +32,21 @@ impl Tree {
                     deleted,
                 });
             }
-        });
-        let (bytes, count) = (waste.iter().map(|one| one.bytes).sum(), waste.len());
+        })?;
+        let (bytes, count) = (waste.iter().fold(0, |sum: u64, one| sum.saturating_add(one.bytes)), waste.len());
         waste.sort_by(|one, two| two.bytes.cmp(&one.bytes).then(one.path.cmp(&two.path)));
         waste.truncate(top);
-        Self { files, waste: Waste { bytes, files: count, largest: waste } }
+        Ok(Self { files, waste: Waste { bytes, files: count, largest: waste } })
     }
 
     /// The largest files.
     pub fn largest(&self, top: usize) -> Vec<Sized> {
         let regular = self.files.iter().filter(|(_, file)| file.kind == FileKind::Regular && file.size > 0);
-        let mut all: Vec<(&String, &File)> = regular.collect();
+        let mut all: Vec<(&Name, &File)> = regular.collect();
         all.sort_by(|(one_path, one), (two_path, two)| two.size.cmp(&one.size).then(one_path.cmp(two_path)));
         all.truncate(top);
         let sized =
-            |(path, file): (&String, &File)| Sized { path: path.clone(), bytes: file.size, layer: file.layer + 1 };
+            |(path, file): (&Name, &File)| Sized { path: path.to_string(), bytes: file.size, layer: file.layer + 1 };
         all.into_iter().map(sized).collect()
     }
 
@@ -70,8 +71,8 @@ impl Tree {
 
     fn modes(&self, test: impl Fn(&File) -> bool) -> Vec<Mode> {
         let found = self.files.iter().filter(|(_, file)| test(file));
-        let mode = |(path, file): (&String, &File)| Mode {
-            path: path.clone(),
+        let mode = |(path, file): (&Name, &File)| Mode {
+            path: path.to_string(),
             mode: format!("{:04o}", file.mode & 0o7777),
             uid: file.uid,
         };

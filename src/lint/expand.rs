@@ -10,19 +10,31 @@ pub struct Lookup<'a>(pub &'a [Pair]);
 /// A longer value is nobody's.
 const LONGEST: usize = 64 * 1024;
 
-/// Names with their values; none: one of the value's own variables is not known.
-type Known<'a> = BTreeMap<&'a str, Option<String>>;
+/// All values of a file together are no longer than this: each of many lines can have one that is long.
+const LONGEST_TOGETHER: usize = 64 * LONGEST;
 
-impl Lookup<'_> {
+/// Names with their values, put together; none: one of the value's own variables is not known, or the value is too long.
+#[derive(Debug, Default)]
+pub struct Values(BTreeMap<String, Option<String>>);
+
+impl Values {
     /// The value of each name, the last one that it was given. Defaults name those before them, each of which is put together
     /// once: names that name each other twice would otherwise double the work with each line.
-    fn known(&self) -> Known<'_> {
-        let mut known = Known::new();
-        for pair in self.0 {
-            let value = pair.value.as_deref().and_then(|value| fill(value, &|name| known.get(name).cloned().flatten()));
-            known.insert(&pair.name, value);
+    pub fn of(pairs: &[Pair]) -> Self {
+        let mut known = Self::default();
+        let mut left = LONGEST_TOGETHER;
+        for pair in pairs {
+            let value = pair.value.as_deref().and_then(|value| known.expand(value));
+            let value = value.filter(|value| value.len() <= left);
+            left -= value.as_ref().map_or(0, String::len);
+            known.0.insert(pair.name.clone(), value);
         }
         known
+    }
+
+    /// A text with these values in place; none where one of its variables is not known.
+    pub fn expand(&self, text: &str) -> Option<String> {
+        fill(text, &|name| self.0.get(name).cloned().flatten())
     }
 }
 
@@ -34,8 +46,7 @@ enum Part<'a> {
 
 /// A text with its variables' values in place; none where one of them is not known.
 pub fn expand(text: &str, lookup: &Lookup<'_>) -> Option<String> {
-    let known = lookup.known();
-    fill(text, &|name| known.get(name).cloned().flatten())
+    Values::of(lookup.0).expand(text)
 }
 
 /// A text with the values that a function has for its variables; none where it has none for one of them.

@@ -7,6 +7,7 @@ use super::companions::{self, Lying};
 use super::{ContextFolder, Input, Source, place};
 use crate::failure::{Failure, Kind, Result};
 use crate::workspace::folder_of;
+use crate::{limits, regular};
 
 /// Endings of files that are called like a Dockerfile and are none.
 const OTHERS: &[&str] = &[
@@ -95,7 +96,7 @@ pub struct Loaded {
 pub fn load(file: &Utf8Path, shown: &str) -> Result<Loaded> {
     let unreadable =
         |error: std::io::Error| Failure::new(Kind::Usage, format!("`{shown}` cannot be read")).caused_by(error);
-    let text = text(&fs_err::read(file).map_err(unreadable)?);
+    let text = text(&regular::read(file, &limits::WRITTEN).map_err(unreadable)?);
     let parsed = super::parse(&text).unwrap_or_default();
     let own = folder_of(file).canonicalize_utf8().ok();
     let folders = own.as_deref().map(place::above).unwrap_or_default();
@@ -107,7 +108,7 @@ pub fn load(file: &Utf8Path, shown: &str) -> Result<Loaded> {
     let ignore_file = ignore_file(file, context.as_deref());
     let ignore = ignore_file.as_ref().and_then(|path| {
         let name = shown_beside(path, file, shown);
-        Some(Source { path: name, text: self::text(&fs_err::read(path).ok()?) })
+        Some(Source { path: name, text: self::text(&regular::read(path, &limits::WRITTEN).ok()?) })
     });
     let folder = context.as_deref().map(look);
     let dockerfile = Source { path: shown.to_owned(), text };
@@ -133,7 +134,7 @@ pub fn calls_cargo(parsed: &super::model::Dockerfile) -> bool {
 fn lying(folders: &[&Utf8Path], file: &Utf8Path, shown: &str) -> Vec<Lying> {
     let paths = folders.iter().flat_map(|folder| companions_in(folder));
     let read = paths.filter_map(|path| {
-        let text = text(&fs_err::read(&path).ok()?);
+        let text = text(&regular::read(&path, &limits::WRITTEN).ok()?);
         let source = Source { path: shown_beside(&path, file, shown), text };
         Some(Lying { path, source })
     });
@@ -153,7 +154,9 @@ fn companions_in(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
 /// The Dockerfiles that compose and bake files of a folder build, below that folder.
 pub fn named(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
     let Ok(real) = folder.canonicalize_utf8() else { return Vec::new() };
-    let texts = companions_in(&real).into_iter().filter_map(|path| Some((text(&fs_err::read(&path).ok()?), path)));
+    let texts = companions_in(&real)
+        .into_iter()
+        .filter_map(|path| Some((text(&regular::read(&path, &limits::WRITTEN).ok()?), path)));
     let said = texts.flat_map(|(text, path)| companions::dockerfiles(&path, &text));
     let inside = said.filter_map(|path| Some(path.strip_prefix(&real).ok()?.to_owned()));
     let ours = inside.filter(|path| path.components().all(|part| !PASSED_OVER.contains(&part.as_str())));
@@ -213,7 +216,8 @@ fn look(folder: &Utf8Path) -> ContextFolder {
             break;
         }
     }
-    let gitignore = fs_err::read(folder.join(".gitignore")).map(|bytes| text(&bytes)).unwrap_or_default();
+    let gitignore =
+        regular::read(&folder.join(".gitignore"), &limits::WRITTEN).map(|bytes| text(&bytes)).unwrap_or_default();
     // One above the context is not sent.
     let toolchain = crate::workspace::toolchain_file(folder).ok().flatten();
     let toolchain = toolchain.filter(|toolchain| folder.join(&toolchain.file).starts_with(folder));
@@ -227,7 +231,7 @@ const ASK_GIT: &[&str] =
 
 fn mentions_git(folder: &Utf8Path, entry: &str) -> bool {
     let name = entry.rsplit('/').next().unwrap_or_default();
-    let read = || fs_err::read_to_string(folder.join(entry)).unwrap_or_default();
+    let read = || regular::read(&folder.join(entry), &limits::WRITTEN).map(|bytes| text(&bytes)).unwrap_or_default();
     match name {
         "build.rs" => read().contains("git"),
         "Cargo.toml" => {

@@ -1,15 +1,19 @@
 //! From a Dockerfile's text to what rules look at.
 
+use std::cell::OnceCell;
+
 use parse_dockerfile as raw;
 
 use super::bodies::{self, Body};
 use super::call::Call;
-use super::expand::{self, Lookup};
+use super::expand::{self, Values};
 use super::model::{
     Base, Command, Dockerfile, Flag, From, Instruction, Mount, Pair, Run, Span, Stage, Transfer, What, Word,
 };
 use super::shell;
 use super::shells::{self, is_posix, is_shell};
+use crate::failure::Failure;
+use crate::limits;
 
 /// What makes a text no Dockerfile, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +32,22 @@ const MARK: &str = "\u{feff}";
 /// # Errors
 /// The first place at which the engine would give up.
 pub fn parse(text: &str) -> Result<Dockerfile, Unreadable> {
+    let passed = |failure: Failure| Unreadable { message: failure.to_string(), span: 0..0 };
+    limits::WRITTEN.check(text.len() as u64).map_err(passed)?;
+    limits::HEREDOCS.check(text.matches("<<").count() as u64).map_err(passed)?;
     // What is masked keeps its length, so that places are those of the text.
     let masked = text.strip_prefix(MARK).map_or_else(|| text.to_owned(), |rest| format!("   {rest}"));
     let (masked, bodies) = bodies::hide(text, masked);
     let parsed = raw::parse(&masked).map_err(|error| unreadable(text, &error))?;
-    let mut reader = Reader { text, escape: escape(&parsed), bodies: &bodies, file: Dockerfile::default() };
+    let stages = parsed.instructions.iter().filter(|one| matches!(one, raw::Instruction::From(_)));
+    limits::STAGES.check(stages.count() as u64).map_err(passed)?;
+    let mut reader = Reader {
+        text,
+        escape: escape(&parsed),
+        bodies: &bodies,
+        file: Dockerfile::default(),
+        globals: OnceCell::new(),
+    };
     reader.file.syntax = parsed.parser_directives.syntax.as_ref().map(|directive| reader.word(&directive.value.span));
     reader.file.comments = comments(&masked, text, &parsed, &bodies);
     for instruction in &parsed.instructions {
@@ -104,6 +119,8 @@ struct Reader<'a> {
     escape: char,
     bodies: &'a [Body],
     file: Dockerfile,
+    /// The values of the arguments before the first stage, which all stages ask for.
+    globals: OnceCell<Values>,
 }
 
 impl Reader<'_> {
@@ -127,10 +144,13 @@ impl Reader<'_> {
         }
     }
 
+    fn globals(&self) -> &Values {
+        self.globals.get_or_init(|| Values::of(&self.file.globals))
+    }
+
     fn stage(&mut self, from: &raw::FromInstruction<'_>) {
         let written = unescaped(&from.image);
-        let globals = Lookup(&self.file.globals);
-        let resolved = expand::expand(&written.text, &globals);
+        let resolved = self.globals().expand(&written.text);
         let index = self.file.stages.len();
         let name = resolved.as_deref().unwrap_or(&written.text);
         // A number is an image's name here, unlike in `--from`.
@@ -279,8 +299,7 @@ impl Reader<'_> {
         let from =
             flags.iter().find(|flag| flag.name.value == "from").and_then(|flag| flag.value.as_ref()).map(unescaped);
         let from = from.map(|written| {
-            let name =
-                expand::expand(&written.text, &Lookup(&self.file.globals)).unwrap_or_else(|| written.text.clone());
+            let name = self.globals().expand(&written.text).unwrap_or_else(|| written.text.clone());
             let stage = self.file.named(&name, self.file.stages.len().saturating_sub(1));
             From { written, stage }
         });

@@ -155,7 +155,8 @@ fn holds_the_bases(layer: &crate::image::Layer, plan: &model::Image) -> bool {
 
 fn layer(layer: &crate::image::Layer) -> LayerSize {
     let files = layer.entries.iter().filter(|entry| entry.file.kind == FileKind::Regular);
-    let mut largest: Vec<(String, u64)> = files.clone().map(|entry| (entry.path.clone(), entry.file.size)).collect();
+    let mut largest: Vec<(String, u64)> =
+        files.clone().map(|entry| (entry.path.to_string(), entry.file.size)).collect();
     let count = largest.len();
     largest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     largest.truncate(LARGEST);

@@ -24,5 +24,5 @@ pub(super) fn fault(doing: &str, place: &Utf8Path, error: Error) -> Failure {
 
 /// Nothing, or the interrupt, as an error that can go through a writer.
 pub(super) fn go_on() -> Result<(), Error> {
-    exec::go_on().map_err(Error::other)
+    exec::go_on_reading()
 }

@@ -113,7 +113,7 @@ impl Runtime {
             _ => name.to_owned(),
         };
         let asked = self.command("see whether the image is there", self.row.inspect);
-        let asked = asked.arg(if is_ctr { format!("name=={name}") } else { name.clone() }).output()?;
+        let asked = asked.arg(if is_ctr { format!("name=={name}") } else { name.clone() }).asks().output()?;
         // The list of ctr's has a line of headings.
         if !asked.status.success() || is_ctr && !asked.stdout.contains(&name) {
             return Ok(false);
@@ -134,7 +134,7 @@ impl Runtime {
 
     /// Itself, with its platform, where its engine answers; else what was said instead.
     fn ask(self) -> Result<Result<Self, String>> {
-        let output = self.command("see whether an engine answers", self.row.answers).output()?;
+        let output = self.command("see whether an engine answers", self.row.answers).asks().output()?;
         if !output.status.success() {
             return Ok(Err(said(&output)));
         }

@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use ureq::http::Method;
 
 use super::Client;
+use super::pace::{Clock, Paced};
 use super::push::Progress;
 use super::reference::Reference;
 use super::resolve::{compare, known};
@@ -132,7 +133,8 @@ impl<'p> Part<'p> {
 
     /// Takes what comes; all that is missing has come where there is no error.
     fn take(&mut self, deed: &Deed<'_>, answer: Answer) -> Result<(), Trouble> {
-        let mut reader = answer.reader();
+        let pace = answer.pace();
+        let mut reader = Paced { inner: answer.reader(), clock: Clock::start(&pace) };
         let mut buffer = vec![0; BUFFER];
         loop {
             exec::go_on()?;

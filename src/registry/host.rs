@@ -23,6 +23,9 @@ use crate::secret::Secret;
 /// How long a token is good for where its giver does not say (the token specification's own number).
 const LIFETIME: Duration = Duration::from_mins(1);
 
+/// A token is asked for anew after so long, whatever its giver says.
+const LONGEST_LIFE: Duration = Duration::from_hours(1);
+
 /// From one host to the next, no further.
 const REDIRECTS: usize = 5;
 
@@ -296,9 +299,11 @@ impl Client {
             let reason = format!("{}, which gives out tokens for {}, gave none", origin(realm), host.registry);
             return Err(words::failure(deed, &reason));
         };
-        let lifetime = given.expires_in.map_or(LIFETIME, Duration::from_secs);
+        let lifetime = given.expires_in.map_or(LIFETIME, Duration::from_secs).min(LONGEST_LIFE);
         // A little earlier than it ends: the next request may take its time.
-        Ok(Token { value: Secret(value), until: Instant::now() + lifetime.mul_f32(0.8) })
+        let lifetime = lifetime.saturating_sub(lifetime / 5);
+        let now = Instant::now();
+        Ok(Token { value: Secret(value), until: now.checked_add(lifetime).unwrap_or(now) })
     }
 }
 

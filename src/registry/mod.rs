@@ -15,6 +15,7 @@ mod each;
 mod fetch;
 mod host;
 mod logins;
+mod pace;
 mod platform;
 mod push;
 mod reference;
@@ -35,6 +36,7 @@ use camino::Utf8PathBuf;
 
 pub(crate) use each::each;
 pub use logins::{Login, logins};
+pub use pace::Pace;
 pub(crate) use platform::platform_name;
 pub use push::{Blob, Manifest, Outcome, Progress, Push, Pushed};
 pub use reference::Reference;
@@ -60,13 +62,15 @@ pub struct Options {
     pub retry: Policy,
     /// A connection on which nothing comes or goes for so long counts as broken.
     pub silence: Duration,
+    /// One on which less comes or goes does as well.
+    pub pace: Pace,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // Registries take their time to put a large blob together.
         let silence = Duration::from_mins(2);
-        Self { docker: None, authorities: Vec::new(), retry: Policy::default(), silence }
+        Self { docker: None, authorities: Vec::new(), retry: Policy::default(), silence, pace: Pace::default() }
     }
 }
 
@@ -89,7 +93,7 @@ impl Client {
     /// [`Kind::Engine`](crate::failure::Kind::Engine): Docker's `config.json` cannot be read.
     pub fn new(options: Options) -> Result<Self> {
         let folder = options.docker.or_else(docker_folder).unwrap_or_default();
-        let wire = Wire::new(Authorities::new(options.authorities, &folder), options.silence);
+        let wire = Wire::new(Authorities::new(options.authorities, &folder), options.silence, options.pace);
         Ok(Self {
             docker: DockerConfig::read(&folder)?,
             policy: options.retry,

@@ -1,6 +1,6 @@
 //! When a request is made again, and how long is waited before.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::exec;
 use crate::failure::Result;
@@ -28,6 +28,8 @@ pub struct Policy {
     pub longest: Duration,
     /// A registry that asks for a longer wait (`Retry-After`) is not waited for: the user is told.
     pub patience: Duration,
+    /// No further request is made where nothing was achieved for so long.
+    pub total: Duration,
 }
 
 impl Default for Policy {
@@ -38,6 +40,7 @@ impl Default for Policy {
             first: Duration::from_millis(500),
             longest: Duration::from_secs(15),
             patience: Duration::from_mins(1),
+            total: Duration::from_mins(3),
         }
     }
 }
@@ -55,7 +58,7 @@ impl Policy {
     }
 
     pub(super) fn tries(&self) -> Tries<'_> {
-        Tries { policy: self, made: 0 }
+        Tries { policy: self, made: 0, since: Instant::now() }
     }
 }
 
@@ -64,6 +67,7 @@ impl Policy {
 pub(super) struct Tries<'p> {
     policy: &'p Policy,
     made: u32,
+    since: Instant,
 }
 
 impl Tries<'_> {
@@ -72,7 +76,10 @@ impl Tries<'_> {
     /// # Errors
     /// [`Kind::Interrupted`](crate::failure::Kind::Interrupted).
     pub fn again(&mut self, asked: Option<Duration>) -> Result<bool> {
-        self.made += 1;
+        self.made = self.made.saturating_add(1);
+        if self.since.elapsed() >= self.policy.total {
+            return Ok(false);
+        }
         match self.policy.wait(self.made, asked) {
             Some(wait) => exec::sleep(wait).map(|()| true),
             None => Ok(false),
@@ -82,6 +89,7 @@ impl Tries<'_> {
     /// Something was achieved: the count starts anew.
     pub fn forget(&mut self) {
         self.made = 0;
+        self.since = Instant::now();
     }
 
     /// Attempts that have failed.

@@ -11,6 +11,7 @@ use ureq::http::Method;
 
 use super::Client;
 use super::host::Session;
+use super::pace::Clock;
 use super::push::{Blob, Outcome, Progress};
 use super::resolve::known;
 use super::retry;
@@ -218,7 +219,8 @@ impl<'u> Upload<'u> {
         if method == Method::PATCH && begun.at > 0 {
             call = call.header("content-range", format!("{}-{}", begun.at, total - 1));
         }
-        let mut rest = Rest { upload: self, file, at: begun.at, fault: None };
+        let mut rest =
+            Rest { upload: self, file, at: begun.at, fault: None, clock: Clock::start(self.client.wire.pace()) };
         let call = call.body(Payload::Stream(&mut rest, total - begun.at));
         let outcome = self.client.exchange(self.session, &self.deed, call);
         *sent += rest.at - begun.at;
@@ -316,6 +318,7 @@ struct Rest<'r, 'u> {
     file: &'r mut File,
     at: u64,
     fault: Option<io::Error>,
+    clock: Clock<'r>,
 }
 
 impl Read for Rest<'_, '_> {
@@ -333,6 +336,7 @@ impl Read for Rest<'_, '_> {
             Ok(0) => self.fault = Some(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter")),
             Ok(count) => {
                 self.at += count as u64;
+                self.clock.tick(count as u64)?;
                 upload.told(self.at);
                 return Ok(count);
             }

@@ -12,6 +12,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, SendBody};
 
 use super::authorities::Authorities;
+use super::pace::{Clock, Pace, Paced};
 use super::retry;
 use crate::exec;
 use crate::failure::{Failure, Kind, Result};
@@ -68,6 +69,7 @@ pub(super) struct Answer {
     pub status: u16,
     headers: HeaderMap,
     body: Body,
+    pace: Pace,
 }
 
 impl Answer {
@@ -86,13 +88,21 @@ impl Answer {
     }
 
     /// The body, however long.
-    pub fn reader(self) -> impl Read {
+    pub fn reader(self) -> impl Read + use<> {
         self.body.into_with_config().limit(u64::MAX).reader()
+    }
+
+    /// How fast it has to come.
+    pub fn pace(&self) -> Pace {
+        self.pace.clone()
     }
 
     /// The whole body, and so the connection may be used again.
     pub fn bytes(&mut self) -> Result<Vec<u8>, Trouble> {
-        self.body.with_config().limit(LARGEST).read_to_vec().map_err(Trouble::from)
+        let mut bytes = Vec::new();
+        let inner = self.body.with_config().limit(LARGEST).reader();
+        Paced { inner, clock: Clock::start(&self.pace) }.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Reads to the end what nobody looks at, so that the connection may be used again.
@@ -152,6 +162,7 @@ impl From<Failure> for Trouble {
 pub(super) struct Wire {
     authorities: Authorities,
     silence: Duration,
+    pace: Pace,
     agents: Arc<Mutex<BTreeMap<String, Agent>>>,
 }
 
@@ -164,8 +175,13 @@ impl fmt::Debug for Wire {
 
 impl Wire {
     /// No connection yet; one that is silent for so long counts as broken.
-    pub fn new(authorities: Authorities, silence: Duration) -> Self {
-        Self { authorities, silence, agents: Arc::default() }
+    pub fn new(authorities: Authorities, silence: Duration, pace: Pace) -> Self {
+        Self { authorities, silence, pace, agents: Arc::default() }
+    }
+
+    /// How fast bodies have to come and go.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// What ends every request that is under way.
@@ -202,7 +218,7 @@ impl Wire {
             agent.run(request.body(SendBody::from_reader(reader)).map_err(unwritable)?)?
         };
         let (parts, body) = response.into_parts();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, pace: self.pace.clone() })
     }
 
     fn agent(&self, url: &str) -> Result<Agent> {
@@ -231,6 +247,8 @@ impl Wire {
             .timeout_resolve(Some(CONNECT))
             .timeout_connect(Some(CONNECT))
             .timeout_per_read(Some(self.silence))
+            // Headers that come a byte at a time are none.
+            .timeout_recv_response(Some(self.silence))
             .timeout_per_write(Some(self.silence))
             .max_idle_connections(IDLE)
             .max_idle_connections_per_host(IDLE);
@@ -313,7 +331,7 @@ mod tests {
     #[test]
     fn plain_http_is_refused_before_anything_is_sent() {
         let authorities = Authorities::new(Vec::new(), "/nowhere".into());
-        let wire = Wire::new(authorities, Duration::from_secs(1));
+        let wire = Wire::new(authorities, Duration::from_secs(1), Pace::default());
         let trouble = wire.once(Call::new(Method::GET, "http://registry.example/v2/")).err();
         let Some(Trouble::Final(failure)) = trouble else { panic!("{trouble:?}") };
         assert!(failure.report().contains("plain http"), "{}", failure.report());

@@ -12,6 +12,7 @@ use regex::bytes::Regex;
 use serde::Deserialize;
 
 use crate::failure::{Failure, Kind, Result};
+use crate::limits;
 
 /// The longest secret, with what stands before it: no more is looked at behind a word.
 const AHEAD: usize = 4096;
@@ -326,7 +327,7 @@ impl<'r> Stream<'r> {
         let to = self.held.len().saturating_sub(AHEAD);
         if to > self.from {
             let part = (self.held.as_slice(), self.from, to);
-            self.rules.search(self.words, Some(self.path), part, &mut |_, hit| self.hits.push(hit));
+            self.rules.search(self.words, Some(self.path), part, &mut |_, hit| keep(&mut self.hits, hit));
             // One byte before the next word says whether it begins there.
             self.held.drain(..to - 1);
             self.from = 1;
@@ -336,11 +337,18 @@ impl<'r> Stream<'r> {
     /// What was found, once there is no more.
     pub fn end(mut self) -> Vec<Hit> {
         let part = (self.held.as_slice(), self.from, self.held.len());
-        self.rules.search(self.words, Some(self.path), part, &mut |_, hit| self.hits.push(hit));
+        self.rules.search(self.words, Some(self.path), part, &mut |_, hit| keep(&mut self.hits, hit));
         if let Some(list) = &self.list {
             self.hits.extend(self.rules.variables(list).into_iter().map(|(_, hit)| hit));
         }
         self.hits
+    }
+}
+
+/// A file can be nothing but secrets, each of which takes more room here than there.
+fn keep(hits: &mut Vec<Hit>, hit: Hit) {
+    if (hits.len() as u64) < limits::SECRETS.most {
+        hits.push(hit);
     }
 }
 

@@ -310,7 +310,7 @@ fn layer(layer: &crate::image::Layer) -> Layer {
     let files = layer.entries.iter().filter(|entry| entry.file.kind == FileKind::Regular);
     let largest = files.max_by_key(|entry| entry.file.size);
     Layer {
-        name: largest.map_or_else(|| "folders".to_owned(), |entry| entry.path.clone()),
+        name: largest.map_or_else(|| "folders".to_owned(), |entry| entry.path.to_string()),
         compressed: layer.compressed,
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Map, Value};
 
-/// The text of a region: `help COMMAND`, `config`, `advice`, `lint`, `bases`.
+/// The text of a region: `help COMMAND`, `config`, `advice`, `lint`, `bases`, `limits`.
 pub fn text(region: &str) -> String {
     match region.split_once(' ').unwrap_or((region, "")) {
         ("help", command) => format!("```text\n{}\n```", help(command).trim_end()),
@@ -14,6 +14,7 @@ pub fn text(region: &str) -> String {
         ("platforms", _) => platforms(),
         ("lint", _) => super::lint::table(),
         ("bases", _) => bases(),
+        ("limits", _) => limits(),
         _ => panic!("no region is called `{region}`"),
     }
 }
@@ -214,6 +215,15 @@ fn bases() -> String {
             also.join(", "),
         )
         .unwrap();
+    }
+    text
+}
+
+/// How much is taken in of what comes from outside.
+fn limits() -> String {
+    let mut text = String::from("| of | at most | because |\n|---|---|---|\n");
+    for limit in cargo_dockerize::limits::ALL {
+        writeln!(text, "| {} | {} {} | {} |", limit.what, limit.most, limit.unit, limit.why).unwrap();
     }
     text
 }

@@ -55,7 +55,11 @@ fn give(state: &mut State, scopes: &[String], may: &[&str]) -> Answer {
     let granted = granted.collect();
     let token = format!("token-{}", state.next());
     state.tokens.insert(token.clone(), granted);
-    Answer { status: 200, body: format!(r#"{{"token":"{token}","expires_in":300}}"#).into_bytes(), ..Answer::default() }
+    Answer {
+        status: 200,
+        body: format!(r#"{{"token":"{token}","expires_in":{}}}"#, state.lifetime.unwrap_or(300)).into_bytes(),
+        ..Answer::default()
+    }
 }
 
 fn manifest(request: &Request, body: Vec<u8>, state: &mut State, repository: String, name: &str) -> Answer {

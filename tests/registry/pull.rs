@@ -1,8 +1,9 @@
 //! What comes, and what does not.
 
 use cargo_dockerize::failure::{Failure, Kind};
-use cargo_dockerize::registry::{Client, Reference, Resolved};
+use cargo_dockerize::registry::{Client, Options, Pace, Policy, Reference, Resolved};
 use serde_json::json;
+use std::time::Duration;
 
 use super::server::{Fault, Server};
 use super::support::{INDEX, Place, again, inner, noise, published, reference};
@@ -285,4 +286,38 @@ fn a_full_disk_is_told_and_nothing_is_left() {
     assert!(report.contains("the disk is full") && report.contains(small.as_str()), "{report}");
     assert_eq!(small.read_dir_utf8().unwrap().count(), 0);
     fetched(&client, &reference, &resolved, &place).unwrap();
+}
+
+#[test]
+fn a_registry_that_gives_a_byte_now_and_then_is_given_up() {
+    let (server, place) = (Server::start(), Place::new());
+    published(&server, "one", "1", ("linux", "amd64"), &noise(LAYER, 1));
+    let retry = Policy { attempts: 2, first: Duration::from_millis(1), ..Policy::default() };
+    let pace = Pace { least: 10_000, window: Duration::from_millis(100) };
+    let client = Client::new(Options { pace, retry, ..place.options() }).unwrap();
+    let reference = reference(&server.name, "one:1");
+    server.fails("GET", "/manifests/", 2, Fault::Trickle(20));
+    let failure = client.resolve(&reference, "linux/amd64").unwrap_err();
+    assert_eq!(failure.kind(), Kind::Engine);
+    let resolved = client.resolve(&reference, "linux/amd64").unwrap();
+    server.fails("GET", "/blobs/", 2, Fault::Trickle(20));
+    let report = fetched(&client, &reference, &resolved, &place).unwrap_err().report();
+    assert!(report.contains("less than 10000 a second"), "{report}");
+    assert_eq!(place.left(), Vec::<String>::new());
+}
+
+#[test]
+fn no_further_request_is_made_when_the_time_is_up() {
+    let (server, place) = (Server::start(), Place::new());
+    let retry = Policy {
+        attempts: 1000,
+        first: Duration::from_millis(1),
+        total: Duration::from_millis(100),
+        ..Policy::default()
+    };
+    let client = Client::new(Options { retry, ..place.options() }).unwrap();
+    server.fails("GET", "/manifests/", 1000, Fault::Status(503, Vec::new()));
+    let failure = client.resolve(&reference(&server.name, "one:1"), "linux/amd64").unwrap_err();
+    assert_eq!(failure.kind(), Kind::Engine);
+    assert!(server.asked("GET /v2/one/manifests").len() < 1000);
 }

@@ -20,6 +20,8 @@ pub enum Fault {
     CutRequest(usize),
     /// After so many bytes of the answer's body the connection is cut.
     CutAnswer(usize),
+    /// The answer's body comes a byte at a time, with so many milliseconds between.
+    Trickle(u64),
     /// The first byte of the answer's body is another one.
     Corrupt,
     /// The answer says nothing of ranges, and gives all.
@@ -56,6 +58,8 @@ pub struct State {
     pub referrers: bool,
     /// Whether it forgets an upload whose connection broke, as distribution does.
     pub forgetful: bool,
+    /// How many seconds tokens are said to be good for.
+    pub lifetime: Option<u64>,
     /// Whether it takes more bytes than this.
     pub largest: Option<usize>,
     pub uploads: BTreeMap<String, Vec<u8>>,
@@ -353,6 +357,17 @@ fn send<S: Read + Write>(
         answer.body.clear();
     }
     let out = stream.get_mut();
+    if let Some(Fault::Trickle(wait)) = fault {
+        let mut all = out.write_all(head.as_bytes()).is_ok();
+        for byte in &answer.body {
+            std::thread::sleep(std::time::Duration::from_millis(*wait));
+            all = all && out.write_all(&[*byte]).is_ok() && out.flush().is_ok();
+            if !all {
+                return false;
+            }
+        }
+        return all;
+    }
     out.write_all(head.as_bytes()).is_ok() && out.write_all(&answer.body).is_ok() && out.flush().is_ok() && !cut
 }
 

@@ -27,6 +27,15 @@ fn resolved(server: &Server, client: &Client) -> Result<(), String> {
 }
 
 #[test]
+fn a_token_that_is_good_for_ever_is_a_token() {
+    for lifetime in [u64::MAX, 0] {
+        let (server, place) = behind(Door::Token("me", PASSWORD));
+        server.state().lifetime = Some(lifetime);
+        resolved(&server, &place.client()).unwrap();
+    }
+}
+
+#[test]
 fn anybody_gets_a_token_for_what_is_public() {
     let (server, place) = behind(Door::Token("me", PASSWORD));
     let client = place.client();

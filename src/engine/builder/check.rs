@@ -132,6 +132,7 @@ pub fn check(engine: &Engine, builder: Builder, platforms: &[String]) -> Result<
         "--format",
         "{{json .DriverStatus}}",
     ]);
+    let command = command.asks();
     let output = command.output()?;
     if !output.status.success() {
         return Err(Failure::new(Kind::Engine, "the engine does not say which image store it has")

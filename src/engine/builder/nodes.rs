@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::nearest;
 use crate::engine::Engine;
-use crate::exec::Command;
+use crate::exec::{self, Command};
 use crate::failure::{Failure, Kind, Result};
 
 /// A builder.
@@ -114,7 +114,7 @@ impl Builder {
 /// # Errors
 /// [`Kind::Usage`]: there is none of this name. [`Kind::Engine`]: buildx does not say.
 pub fn find(engine: &Engine, name: Option<&str>) -> Result<Builder> {
-    let builders = all(engine, None)?;
+    let builders = all(engine, Some(exec::patience()))?;
     let names: Vec<String> = builders.iter().map(|builder| builder.name.clone()).collect();
     let wanted = |builder: &Builder| name.map_or(builder.current, |name| builder.name == name);
     builders.into_iter().find(wanted).ok_or_else(|| match name {

@@ -7,6 +7,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::names::{has, names};
 use crate::lint::{companions, files};
+use crate::{limits, regular};
 
 /// How deep folders are looked into, and at how many entries.
 const DEPTH: usize = 4;
@@ -110,5 +111,5 @@ fn read(path: &Utf8Path) -> Option<String> {
     if size > LIMIT {
         return None;
     }
-    fs_err::read_to_string(path).ok()
+    String::from_utf8(regular::read(path, &limits::WRITTEN).ok()?).ok()
 }
