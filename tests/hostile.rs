@@ -56,7 +56,7 @@ fn refused(command: Command, code: i32, words: &[&str]) {
 }
 
 fn blob(root: &Utf8Path, media_type: &str, bytes: &[u8]) -> Value {
-    let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     fs_err::create_dir_all(root.join("blobs/sha256")).unwrap();
     fs_err::write(root.join("blobs/sha256").join(&digits), bytes).unwrap();
     json!({"mediaType": media_type, "digest": format!("sha256:{digits}"), "size": bytes.len()})
@@ -223,7 +223,7 @@ fn dockerfiles_without_end() {
     let doubled: String = (0..64)
         .map(|at| if at == 0 { "ARG A0=x\n".into() } else { format!("ARG A{at}=$A{0}$A{0}\n", at - 1) })
         .collect();
-    let many: String = (0..40_000).map(|at| format!("ARG B{at}=$A15\n")).collect();
+    let many = (0..40_000).fold(String::new(), |text, at| text + &format!("ARG B{at}=$A15\n"));
     let doubled = format!("{doubled}{many}FROM $A63\n");
     let stages = "FROM a\n".repeat(100_000);
     let long = "# a\n".repeat(300_000);

@@ -147,7 +147,6 @@ impl Archive {
             };
             entries.insert(name, at);
         }
-        drop(all);
         Ok(Self { path, entries, _own: own })
     }
 

@@ -32,15 +32,15 @@ const MARK: &str = "\u{feff}";
 /// # Errors
 /// The first place at which the engine would give up.
 pub fn parse(text: &str) -> Result<Dockerfile, Unreadable> {
-    let passed = |failure: Failure| Unreadable { message: failure.to_string(), span: 0..0 };
-    limits::WRITTEN.check(text.len() as u64).map_err(passed)?;
-    limits::HEREDOCS.check(text.matches("<<").count() as u64).map_err(passed)?;
+    let refusal = |failure: Failure| Unreadable { message: failure.to_string(), span: 0..0 };
+    limits::WRITTEN.check(text.len() as u64).map_err(refusal)?;
+    limits::HEREDOCS.check(text.matches("<<").count() as u64).map_err(refusal)?;
     // What is masked keeps its length, so that places are those of the text.
     let masked = text.strip_prefix(MARK).map_or_else(|| text.to_owned(), |rest| format!("   {rest}"));
     let (masked, bodies) = bodies::hide(text, masked);
     let parsed = raw::parse(&masked).map_err(|error| unreadable(text, &error))?;
     let stages = parsed.instructions.iter().filter(|one| matches!(one, raw::Instruction::From(_)));
-    limits::STAGES.check(stages.count() as u64).map_err(passed)?;
+    limits::STAGES.check(stages.count() as u64).map_err(refusal)?;
     let mut reader = Reader {
         text,
         escape: escape(&parsed),
