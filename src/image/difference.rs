@@ -55,7 +55,7 @@ pub fn differences(first: &Image, second: &Image) -> Result<Vec<Difference>> {
     }
     for (at, (one, other)) in first.layers.iter().zip(&second.layers).enumerate() {
         if one.digest != other.digest {
-            layers(&format!("layer {}", at + 1), (first, one), (second, other), &mut found)?;
+            layers(&format!("layer {}", at.saturating_add(1)), (first, one), (second, other), &mut found)?;
         }
     }
     if found.is_empty() {
@@ -114,7 +114,7 @@ fn layers(
     let by_path = |layer: &Layer| layer.entries.iter().map(|entry| (entry.path.clone(), entry.clone())).collect();
     let [ours, theirs]: [BTreeMap<Name, Entry>; 2] = [by_path(one), by_path(other)];
     let sums = [contents::sums(&first.layout, one)?, contents::sums(&second.layout, other)?];
-    let mut looked = 0;
+    let mut looked: usize = 0;
     for path in ours.keys().chain(theirs.keys()).collect::<BTreeSet<_>>() {
         let (Some(our), Some(their)) = (ours.get(path), theirs.get(path)) else {
             let there = |there: bool| if there { format!("in {name}") } else { "not there".to_owned() };
@@ -125,7 +125,7 @@ fn layers(
         if sums[0].get(path) == sums[1].get(path) {
             continue;
         }
-        looked += 1;
+        looked = looked.saturating_add(1);
         if looked > LOOKED_INTO {
             found.push(Difference::new(path, "contents", "others", "others"));
             continue;
@@ -196,19 +196,19 @@ fn part(path: &str, (first, start, place): (&[u8], usize, &str), second: &[u8]) 
     let at = first.iter().zip(second).position(|(one, other)| one != other);
     let at = at.unwrap_or_else(|| first.len().min(second.len()));
     let count = first.iter().zip(second).filter(|(one, other)| one != other).count();
-    let count = count + first.len().abs_diff(second.len());
-    let what = format!("contents, from byte {:#x}{place} ({count} bytes)", start + at);
+    let count = count.saturating_add(first.len().abs_diff(second.len()));
+    let what = format!("contents, from byte {:#x}{place} ({count} bytes)", start.saturating_add(at));
     Difference::new(path, &what, excerpt(first, at), excerpt(second, at))
 }
 
 /// The text around a place, or its bytes.
 fn excerpt(bytes: &[u8], at: usize) -> String {
     let is_text = |byte: &u8| (b' '..=b'~').contains(byte);
-    let start =
-        at - bytes[..at.min(bytes.len())].iter().rev().take(EXCERPT / 2).take_while(|byte| is_text(byte)).count();
+    let before = bytes.get(..at).unwrap_or(bytes).iter().rev().take(EXCERPT / 2).take_while(|byte| is_text(byte));
+    let start = at.saturating_sub(before.count());
     let text: String =
         bytes.iter().skip(start).take_while(|byte| is_text(byte)).take(EXCERPT).map(|byte| char::from(*byte)).collect();
-    if start + text.len() > at && text.len() >= 4 {
+    if start.saturating_add(text.len()) > at && text.len() >= 4 {
         return format!("{text:?}");
     }
     let digits: Vec<String> = bytes.iter().skip(at).take(16).map(|byte| format!("{byte:02x}")).collect();

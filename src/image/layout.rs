@@ -83,7 +83,7 @@ impl Layout {
                 MediaType::ImageIndex if depth < DEPTH => {
                     let inner = ImageIndex::from_reader(bytes.as_slice())
                         .map_err(|error| broken("an index in it cannot be read").caused_by(error))?;
-                    self.walk(&inner, images, depth + 1)?;
+                    self.walk(&inner, images, depth.saturating_add(1))?;
                 }
                 // Documents about an image lie beside it, as manifests of another type.
                 MediaType::ImageManifest if holds_image(&bytes)? => images.push(self.image(descriptor, &bytes)?),
@@ -114,7 +114,7 @@ impl Layout {
         }
         Ok(Image {
             digest: descriptor.digest().to_string(),
-            metadata_bytes: bytes.len() as u64 + json.len() as u64,
+            metadata_bytes: (bytes.len() as u64).saturating_add(json.len() as u64),
             config: Config {
                 variant: platforms::variant(&architecture, variant).to_owned(),
                 architecture,

@@ -47,7 +47,7 @@ struct Row {
 /// What such a manifest is: `read` gives small blobs.
 pub(super) fn of(digest: &str, bytes: &[u8], read: &dyn Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<Attached> {
     let mut types = BTreeSet::new();
-    let mut crates = None;
+    let mut crates: Option<usize> = None;
     let mut by = "index";
     if let Ok(manifest) = ImageManifest::from_reader(bytes) {
         by = if manifest.subject().is_some() { "referrer" } else { "index" };
@@ -66,7 +66,7 @@ pub(super) fn of(digest: &str, bytes: &[u8], read: &dyn Fn(&str) -> Result<Optio
                 continue;
             }
             if let Some(count) = read(layer.digest().as_ref())?.as_deref().and_then(count) {
-                crates = Some(crates.unwrap_or_default() + count);
+                crates = Some(crates.unwrap_or_default().saturating_add(count));
             }
         }
     }

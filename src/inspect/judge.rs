@@ -178,8 +178,11 @@ fn in_files(layers: &[Scanned], tree: &Tree, hidden: &mut Hidden) -> Vec<Secret>
         for (path, hit) in &layer.secrets {
             hidden.add(&hit.value);
             let gone = tree.files.get(path.as_str()).is_none_or(|file| file.layer != at);
-            let new = || Secret { layer: Some(at + 1), hidden: gone, ..secret(hit, "file", path) };
-            found.entry((path, at, &hit.rule)).and_modify(|known| known.count += 1).or_insert_with(new);
+            let new = || Secret { layer: Some(at.saturating_add(1)), hidden: gone, ..secret(hit, "file", path) };
+            found
+                .entry((path, at, &hit.rule))
+                .and_modify(|known| known.count = known.count.saturating_add(1))
+                .or_insert_with(new);
         }
     }
     found.into_values().collect()
@@ -228,10 +231,10 @@ fn in_config(rules: &Rules, run: &mut Run, made_by: &mut [(String, bool)], hidde
             look(word, "run", name, None);
         }
     }
-    let mut layer = 0;
+    let mut layer: usize = 0;
     for (at, (text, empty)) in made_by.iter_mut().enumerate() {
-        layer += usize::from(!*empty);
-        look(text, "history", &format!("entry {}", at + 1), (!*empty).then_some(layer));
+        layer = layer.saturating_add(usize::from(!*empty));
+        look(text, "history", &format!("entry {}", at.saturating_add(1)), (!*empty).then_some(layer));
     }
     found
 }

@@ -170,7 +170,7 @@ impl Walk {
                 if depth < DEPTH {
                     let inner = ImageIndex::from_reader(bytes.as_slice())
                         .map_err(|error| broken("an index in it").caused_by(error))?;
-                    self.index(blobs, &inner, (Some(&digest), &names), depth + 1)?;
+                    self.index(blobs, &inner, (Some(&digest), &names), depth.saturating_add(1))?;
                 }
                 continue;
             }

@@ -67,9 +67,10 @@ pub(super) fn look(seen: &Seen<'_>, run: &Run, rules: &Rules) -> Result<Programs
         {
             needs.missing.push(format!("glibc {wants}, where there is {gives}"));
         }
-        told.count += 1;
-        told.r#static += usize::from(elf.is_static());
-        *told.architectures.entry(architecture).or_default() += 1;
+        told.count = told.count.saturating_add(1);
+        told.r#static = told.r#static.saturating_add(usize::from(elf.is_static()));
+        let of_architecture = told.architectures.entry(architecture).or_default();
+        *of_architecture = of_architecture.saturating_add(1);
         wanted = wanted.max(needs.wants);
         given = given.max(needs.gives);
         if started.as_deref() == Some(path.as_str()) {

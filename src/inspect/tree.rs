@@ -27,8 +27,8 @@ impl Tree {
                 waste.push(Wasted {
                     path: path.to_owned(),
                     bytes: old.size,
-                    layer: old.layer + 1,
-                    hidden_by: by + 1,
+                    layer: old.layer.saturating_add(1),
+                    hidden_by: by.saturating_add(1),
                     deleted,
                 });
             }
@@ -45,8 +45,11 @@ impl Tree {
         let mut all: Vec<(&Name, &File)> = regular.collect();
         all.sort_by(|(one_path, one), (two_path, two)| two.size.cmp(&one.size).then(one_path.cmp(two_path)));
         all.truncate(top);
-        let sized =
-            |(path, file): (&Name, &File)| Sized { path: path.to_string(), bytes: file.size, layer: file.layer + 1 };
+        let sized = |(path, file): (&Name, &File)| Sized {
+            path: path.to_string(),
+            bytes: file.size,
+            layer: file.layer.saturating_add(1),
+        };
         all.into_iter().map(sized).collect()
     }
 

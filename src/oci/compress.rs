@@ -142,7 +142,7 @@ impl<W: Write> Packer<W> {
         let block = self.take(false);
         let pool = self.pool.get_or_insert_with(|| Pool::new(self.compression, self.threads));
         self.pending.push_back(pool.submit(block)?);
-        while self.pending.len() > self.threads.get() + 1 {
+        while self.pending.len() > self.threads.get().saturating_add(1) {
             self.write_first()?;
         }
         Ok(())
@@ -169,7 +169,7 @@ impl<W: Write> Write for Packer<W> {
         if self.block.capacity() == 0 && self.pool.is_some() {
             self.block.reserve_exact(BLOCK);
         }
-        let taken = bytes.len().min(BLOCK - self.block.len());
+        let taken = bytes.len().min(BLOCK.saturating_sub(self.block.len()));
         self.block.extend_from_slice(&bytes[..taken]);
         Ok(taken)
     }
@@ -187,7 +187,7 @@ struct Pool {
 
 impl Pool {
     fn new(compression: Compression, threads: NonZeroUsize) -> Self {
-        let (jobs, queue) = sync_channel::<Job>(threads.get() + 2);
+        let (jobs, queue) = sync_channel::<Job>(threads.get().saturating_add(2));
         let queue = Arc::new(Mutex::new(queue));
         let workers = (0..threads.get()).map(|_| {
             let queue = Arc::clone(&queue);
@@ -250,7 +250,7 @@ fn gzip(block: &Block, level: u8) -> Result<Done> {
     }
     let flush = if block.last { FlushCompress::Finish } else { FlushCompress::Sync };
     // Room for what cannot be compressed, so that one call does it.
-    let mut bytes = Vec::with_capacity(block.bytes.len() + block.bytes.len() / 8 + 64);
+    let mut bytes = Vec::with_capacity(block.bytes.len().saturating_add(block.bytes.len() / 8).saturating_add(64));
     loop {
         let at = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
         let status = deflate.compress_vec(block.bytes.get(at..).unwrap_or_default(), &mut bytes, flush)?;

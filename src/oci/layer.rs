@@ -101,7 +101,7 @@ fn write(store: &Store, tree: &Tree, digests: &Digests, options: &Options) -> Re
     let mut builder = Builder::new(packer);
     let mut unpacked = 0;
     for ((path, entry), known) in tree.entries().zip(digests) {
-        unpacked += known.as_ref().map_or(0, |(_, size)| *size);
+        unpacked = u64::saturating_add(unpacked, known.as_ref().map_or(0, |(_, size)| *size));
         go_on().and_then(|()| append(&mut builder, path, entry, known.as_ref(), options.epoch)).map_err(failed)?;
     }
     let (incoming, diff_id) = builder.into_inner().and_then(Packer::finish).map_err(failed)?;
@@ -142,7 +142,7 @@ fn append<W: Write>(
             let unreadable = |error| io::Error::other(fault("read", host, error));
             let file = fs_err::File::open(host).map_err(unreadable)?;
             // One byte more than there should be shows a file that has grown.
-            let mut contents = Contents { from: file.take(size + 1), hash: Sha256::new(), host };
+            let mut contents = Contents { from: file.take(size.saturating_add(1)), hash: Sha256::new(), host };
             builder.append_data(&mut header, path, (&mut contents).take(size))?;
             contents.read_rest()?;
             let found = hex(&contents.hash.finalize());

@@ -61,7 +61,9 @@ impl Stamp {
     #[cfg(unix)]
     pub fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
-        let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        let time = |seconds: i64, nanos: i64| {
+            i128::from(seconds).saturating_mul(1_000_000_000).saturating_add(i128::from(nanos))
+        };
         Self {
             size: metadata.size(),
             modified: time(metadata.mtime(), metadata.mtime_nsec()),
@@ -87,7 +89,7 @@ impl Stamp {
     fn is_older_than(&self, moment: i128) -> bool {
         let last = self.modified.max(self.changed);
         let grain = if last % 1_000_000_000 == 0 { COARSE } else { FINE };
-        last + grain <= moment
+        last.saturating_add(grain) <= moment
     }
 }
 
@@ -228,7 +230,7 @@ impl Memo {
                 New::Layer(key, made) => drop(memo.layers.insert(key, made)),
             }
         }
-        let used = |day: u64| day + DAYS >= today();
+        let used = |day: u64| day.saturating_add(DAYS) >= today();
         memo.files.retain(|_, known| used(known.day));
         memo.layers.retain(|_, made| used(made.day) && store.blob(&made.digest).is_ok_and(|path| path.exists()));
         let text = serde_json::to_vec(&memo).map_err(|error| {

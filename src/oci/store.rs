@@ -211,7 +211,8 @@ impl Store {
                 let digest = format!("sha256:{}", entry.file_name().to_string_lossy());
                 if folder == COMING || !builds.iter().any(|build| build.contains(&digest)) {
                     let size = entry.metadata().map_or(0, |metadata| metadata.len());
-                    freed += if fs_err::remove_file(entry.path()).is_ok() { size } else { 0 };
+                    freed =
+                        u64::saturating_add(freed, if fs_err::remove_file(entry.path()).is_ok() { size } else { 0 });
                 }
             }
         }
@@ -243,7 +244,7 @@ impl Write for Incoming<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.file.as_file_mut().write(bytes)?;
         self.hash.update(&bytes[..written]);
-        self.size += written as u64;
+        self.size = self.size.saturating_add(written as u64);
         Ok(written)
     }
 

@@ -74,7 +74,7 @@ fn value_of(text: &str) -> (String, &str) {
     let mut letters = quoted.char_indices();
     while let Some((at, letter)) = letters.next() {
         match letter {
-            '"' => return (value, &quoted[at + 1..]),
+            '"' => return (value, quoted.get(at.saturating_add(1)..).unwrap_or_default()),
             '\\' => value.extend(letters.next().map(|(_, escaped)| escaped)),
             _ => value.push(letter),
         }

@@ -81,7 +81,7 @@ impl Client {
                     }
                 }
                 Err(Trouble::Broken(why)) => {
-                    if part.at >= before + retry::PROGRESS {
+                    if part.at >= before.saturating_add(retry::PROGRESS) {
                         tries.forget();
                     }
                     if !tries.again(None)? {
@@ -154,13 +154,13 @@ impl<'p> Part<'p> {
                 }
             };
             let bytes = &buffer[..count];
-            if self.at + count as u64 > self.size {
+            if self.at.saturating_add(count as u64) > self.size {
                 let reason = format!("more comes than the {} bytes that its manifest says", self.size);
                 return Err(words::failure(deed, &reason).help("the registry or a proxy before it is broken").into());
             }
             self.file.write_all(bytes).map_err(|error| unwritten(self.folder, self.size, error))?;
             self.hasher.update(bytes);
-            self.at += count as u64;
+            self.at = self.at.saturating_add(count as u64);
             (self.told)(self.at);
         }
     }

@@ -301,7 +301,7 @@ impl Client {
         };
         let lifetime = given.expires_in.map_or(LIFETIME, Duration::from_secs).min(LONGEST_LIFE);
         // A little earlier than it ends: the next request may take its time.
-        let lifetime = lifetime.saturating_sub(lifetime / 5);
+        let lifetime = lifetime.mul_f32(0.8);
         let now = Instant::now();
         Ok(Token { value: Secret(value), until: now.checked_add(lifetime).unwrap_or(now) })
     }

@@ -166,7 +166,7 @@ impl<'u> Upload<'u> {
                 Some(begun) => begun,
                 None => self.begin()?,
             };
-            if begun.at >= before + retry::PROGRESS {
+            if begun.at >= before.saturating_add(retry::PROGRESS) {
                 tries.forget();
             }
             self.told(begun.at);
@@ -217,13 +217,13 @@ impl<'u> Upload<'u> {
         }
         let mut call = Call::new(method.clone(), url).header("content-type", "application/octet-stream");
         if method == Method::PATCH && begun.at > 0 {
-            call = call.header("content-range", format!("{}-{}", begun.at, total - 1));
+            call = call.header("content-range", format!("{}-{}", begun.at, total.saturating_sub(1)));
         }
         let mut rest =
             Rest { upload: self, file, at: begun.at, fault: None, clock: Clock::start(self.client.wire.pace()) };
-        let call = call.body(Payload::Stream(&mut rest, total - begun.at));
+        let call = call.body(Payload::Stream(&mut rest, total.saturating_sub(begun.at)));
         let outcome = self.client.exchange(self.session, &self.deed, call);
-        *sent += rest.at - begun.at;
+        *sent = sent.saturating_add(rest.at.saturating_sub(begun.at));
         match (rest.fault, outcome) {
             (Some(error), _) => Err(self.unread(error).into()),
             (None, Ok(answer)) => Ok(answer),
@@ -259,7 +259,7 @@ impl<'u> Upload<'u> {
         let found = match end {
             Some(end) if matches!(answer.status, 200 | 202 | 204) && end > 0 && end < self.blob.size => {
                 let url = answer.header("location").map_or(begun.url.clone(), |to| located(&begun.url, to));
-                Some(Begun { url, at: end + 1 })
+                Some(Begun { url, at: end.saturating_add(1) })
             }
             _ => None,
         };
@@ -324,7 +324,7 @@ struct Rest<'r, 'u> {
 impl Read for Rest<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let upload = self.upload;
-        let left = upload.blob.size - self.at;
+        let left = upload.blob.size.saturating_sub(self.at);
         if left == 0 {
             return Ok(0);
         }
@@ -335,7 +335,7 @@ impl Read for Rest<'_, '_> {
         match self.file.read(&mut buffer[..most]) {
             Ok(0) => self.fault = Some(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter")),
             Ok(count) => {
-                self.at += count as u64;
+                self.at = self.at.saturating_add(count as u64);
                 self.clock.tick(count as u64)?;
                 upload.told(self.at);
                 return Ok(count);

@@ -273,8 +273,8 @@ pub(super) fn loopback(host: &str) -> bool {
 
 /// Scheme and host of a URL: `https://a.example:5000`.
 pub(super) fn origin(url: &str) -> &str {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+    let start = url.find("://").map_or(0, |at| at.saturating_add(3));
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start.saturating_add(at));
     &url[..end]
 }
 

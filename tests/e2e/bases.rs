@@ -93,7 +93,7 @@ fn on(base: &Base, registry: &str) {
     let theirs = tree.path().join("target/theirs");
     tool::build(tree.path(), &["--bin", "tool", "--output", &format!("type=oci,tar=false,dest={theirs}")]);
     let (ours, theirs) = (one(&tree.path().join("target/ours")), one(&theirs));
-    let paths = |image: &Image| image.files.keys().cloned().collect::<BTreeSet<String>>();
+    let paths = |image: &Image| image.files.keys().map(ToString::to_string).collect::<BTreeSet<String>>();
     assert_eq!(paths(&ours), paths(&theirs), "{name}");
     for (path, file) in &ours.files {
         let other = &theirs.files[path];

@@ -48,11 +48,11 @@ pub fn alike() {
     tool::dockerize_inside(tree.path(), chef, "/home/builder/shop", &["--engine", "oci", "--output", output]);
     for name in BINARIES {
         let (ours, theirs) = (layout(&tree.path().join("target/ours").join(name)), layout(&theirs.join(name)));
-        let paths = |image: &Image| image.files.keys().cloned().collect::<BTreeSet<String>>();
+        let paths = |image: &Image| image.files.keys().map(ToString::to_string).collect::<BTreeSet<String>>();
         assert_eq!(paths(&ours), paths(&theirs), "{name}");
         for path in ours.files.keys() {
             let (our, their) = (seen(&ours, path), seen(&theirs, path));
-            if JUSTIFIED.iter().any(|(known, _)| known == path) {
+            if JUSTIFIED.iter().any(|(known, _)| *known == path.as_str()) {
                 // All but the size.
                 assert_eq!((our.0, our.2, our.3, our.4), (their.0, their.2, their.3, their.4), "{name} {path}");
                 continue;
@@ -75,7 +75,7 @@ pub fn alike() {
 
 fn files_of(layer: &cargo_dockerize::image::Layer) -> BTreeSet<String> {
     let files = layer.entries.iter().filter(|entry| entry.file.kind != FileKind::Folder);
-    files.map(|entry| entry.path.clone()).collect()
+    files.map(|entry| entry.path.to_string()).collect()
 }
 
 fn clear() {
