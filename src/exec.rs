@@ -169,7 +169,7 @@ impl Command {
         self
     }
 
-    /// Takes it for a question to an engine: an answer is waited for as long as [`patience`] says. A build is none.
+    /// Takes it for a question to an engine: an answer is waited for as long as [`PATIENCE`] says, else a minute. A build is none.
     #[must_use]
     pub fn asks(mut self) -> Self {
         // Not in a group of its own: it may ask the user for a password, at the terminal.

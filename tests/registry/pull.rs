@@ -293,8 +293,8 @@ fn a_registry_that_gives_a_byte_now_and_then_is_given_up() {
     let (server, place) = (Server::start(), Place::new());
     published(&server, "one", "1", ("linux", "amd64"), &noise(LAYER, 1));
     let retry = Policy { attempts: 2, first: Duration::from_millis(1), ..Policy::default() };
-    let pace = Pace { least: 10_000, window: Duration::from_millis(100) };
-    let client = Client::new(Options { pace, retry, ..place.options() }).unwrap();
+    let slow = Pace { least: 10_000, window: Duration::from_millis(100) };
+    let client = Client::new(Options { pace: slow, retry, ..place.options() }).unwrap();
     let reference = reference(&server.name, "one:1");
     server.fails("GET", "/manifests/", 2, Fault::Trickle(20));
     let failure = client.resolve(&reference, "linux/amd64").unwrap_err();
