@@ -40,12 +40,9 @@ pub(super) fn find(
     }
     for package in graph.packages() {
         // A row that does not apply has been looked at: the crate is known to need nothing.
-        if answered(package) || rules::native()?.iter().any(|row| row.krate == package.name) {
-            continue;
-        }
-        let of_fork = |row: &&rules::NativeRow| row.links.is_some() && row.links == package.links;
-        if let Some(row) = rules::native()?.iter().find(of_fork) {
-            found.push(native(package, row.needs(package), format!("native:{}", row.krate), None));
+        let has_row = rules::native()?.iter().any(|row| row.krate == package.name)
+            || rows.iter().any(|(_, of)| std::ptr::eq(*of, package));
+        if answered(package) || has_row {
             continue;
         }
         let file = package.build_script.as_ref().filter(|_| package.local).map(|path| workspace.relative(path));

@@ -254,7 +254,7 @@ fn parsed<T: DeserializeOwned>(table: &'static Cell<T>, name: &str, text: &str) 
 pub(super) fn applying<'a, T: Row>(rows: &'a [T], graph: &'a BinaryGraph) -> Vec<(&'a T, &'a GraphPackage)> {
     let mut found: Vec<(&T, &GraphPackage)> = Vec::new();
     for row in rows {
-        for package in graph.find(row.krate()) {
+        for package in graph.find(row.krate()).iter().chain(forks(graph, row.krate())) {
             let same = |of: &GraphPackage| of.name == package.name && of.version == package.version;
             let taken = found.iter().any(|(other, of)| same(of) && !row.beside(other));
             if !taken && row.when().holds(package, graph) {
@@ -263,6 +263,17 @@ pub(super) fn applying<'a, T: Row>(rows: &'a [T], graph: &'a BinaryGraph) -> Vec
         }
     }
     found
+}
+
+/// The packages that link what a crate links, and that no row names: forks of it.
+fn forks<'a>(graph: &'a BinaryGraph, krate: &str) -> impl Iterator<Item = &'a GraphPackage> {
+    // A table that does not parse has said so before.
+    let rows = native().unwrap_or_default();
+    let links = rows.iter().find(|row| row.krate == krate).and_then(|row| row.links.as_ref());
+    let named = move |package: &GraphPackage| rows.iter().any(|row| row.krate == package.name);
+    links.into_iter().flat_map(move |links| {
+        graph.packages().filter(move |package| package.links.as_ref() == Some(links) && !named(package))
+    })
 }
 
 impl When {

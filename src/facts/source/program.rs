@@ -52,7 +52,9 @@ impl<'p> Program<'p> {
             sites: HashMap::new(),
             mentions: HashSet::new(),
         };
-        units.iter().for_each(|unit| program.index(unit));
+        for unit in units {
+            program.index(unit);
+        }
         program.reach();
         for &(unit, function) in program.functions.values().flatten() {
             function.body.walk(&mut |term| {
