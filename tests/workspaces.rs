@@ -469,3 +469,18 @@ fn a_build_script_that_names_the_library_of_cpp_compiles_it() {
     assert_eq!(with_native("speech-sys", "speech", &script("stdc++")).0, "dynamic-gnu");
     assert_eq!(with_native("speech-sys", "speech", &script("m")).0, "static-musl");
 }
+
+#[test]
+fn of_many_ports_that_one_call_can_have_none_is_open() {
+    let with = |arms: &str| {
+        let main = format!(
+            "fn main() {{ let port = match std::env::args().count() {{ {arms} _ => 8000 }};\n    \
+             std::net::TcpListener::bind((\"0.0.0.0\", port)).unwrap(); }}\n"
+        );
+        planned(&[("Cargo.toml", &package("node", "")), ("src/main.rs", &main)])
+    };
+    let plan = with("1 => 8001, 2 => 8002,");
+    assert!(plan.images[0].expose.is_empty(), "{:?}", plan.images[0].expose);
+    assert_eq!(plan.questions.len(), 3, "{:?}", plan.questions);
+    assert_eq!(with("1 => 8443,").images[0].expose, [8000, 8443]);
+}

@@ -1,6 +1,8 @@
 //! Ports that a program listens on: those of the calls that bind an address, of addresses on every interface, and of the default of
 //! the variable `PORT`.
 
+use std::collections::BTreeSet;
+
 use super::services;
 use crate::facts::source::{Bound, Host, ProgramFacts};
 use crate::failure::Result;
@@ -16,6 +18,15 @@ pub struct PortFinding {
     pub unreachable: Option<String>,
     /// Which crate serves, which line names the port.
     pub because: Because,
+}
+
+/// So many ports can be those of one call: with TLS and without. Where there are more, each is for another network or mode.
+const MOST: usize = 2;
+
+/// How many ports the call of a fact can have.
+fn alternatives(facts: &ProgramFacts, fact: &Bound) -> usize {
+    let same = facts.binds.iter().filter(|other| other.place == fact.place && other.call == fact.call);
+    same.map(|other| other.port).collect::<BTreeSet<u16>>().len()
 }
 
 /// The ports of a program, or the one that its server takes by default. Besides those the ports that it may listen on.
@@ -44,11 +55,13 @@ pub(super) fn find(
         };
         PortFinding { port: fact.port, unreachable: None, because }
     };
-    let mut ports: Vec<u16> = facts.binds.iter().map(|fact| fact.port).collect();
+    let (binds, one_of_many): (Vec<&Bound>, Vec<&Bound>) =
+        facts.binds.iter().partition(|fact| alternatives(facts, fact) <= MOST);
+    let mut ports: Vec<u16> = binds.iter().map(|fact| fact.port).collect();
     ports.sort_unstable();
     ports.dedup();
     for port in ports {
-        let of_port: Vec<&Bound> = facts.binds.iter().filter(|fact| fact.port == port).collect();
+        let of_port: Vec<&Bound> = binds.iter().copied().filter(|fact| fact.port == port).collect();
         let Some(first) = of_port.first() else { continue };
         let loopback = of_port.iter().find(|fact| fact.host == Some(Host::Loopback));
         let others = of_port.iter().any(|fact| fact.host != Some(Host::Loopback));
@@ -77,11 +90,23 @@ pub(super) fn find(
     if let (true, true, Some(fact)) = (found.is_empty(), server.is_some(), said.first()) {
         found.push(finding(fact));
     }
-    if let (true, Some((Some(port), server))) = (found.is_empty(), server) {
+    // Where it is known to listen elsewhere, it is not on its own port.
+    if let (true, Some((Some(port), server))) = (found.is_empty() && one_of_many.is_empty(), server) {
         let because = Because { text: format!("{} on its own port", server.text), ..server.clone() };
         found.push(PortFinding { port: *port, unreachable: None, because });
     }
     let mut questions = Vec::new();
+    for fact in one_of_many {
+        let because = finding(fact).because;
+        let file = because.file.clone().unwrap_or_default();
+        let said = format!("{} is one of {} ports that {file} can be given", fact.port, alternatives(facts, fact));
+        questions.push(Question {
+            text: format!("Does {} listen on port {} in the image ({file})?", member.name, fact.port),
+            package: member.name.clone(),
+            answer: Answer::Expose(fact.port),
+            because: Because { text: said, rule: "port-alternative".to_owned(), ..because },
+        });
+    }
     if found.is_empty() && server.is_some() {
         for fact in other {
             if services::listens(fact.port)? {
