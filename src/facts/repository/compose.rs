@@ -37,7 +37,7 @@ fn service(root: &Utf8Path, folder: &Utf8Path, name: &str, node: &Node) -> Optio
             .filter_map(|node| port(node))
             .chain(texts("expose").filter_map(|node| plain(node)))
             .collect(),
-        volumes: texts("volumes").filter_map(|node| volume(node)).collect(),
+        volumes: texts("volumes").filter_map(|node| volume(folder, node)).collect(),
         stop_signal: node.get("stop_signal").and_then(plain),
     })
 }
@@ -52,14 +52,34 @@ fn port(node: &Node) -> Option<String> {
     inner.split('/').next()?.bytes().all(|c| c.is_ascii_digit()).then(|| inner.to_owned())
 }
 
-/// Where a named volume is mounted; what is bound from the machine is for work on the program.
-fn volume(node: &Node) -> Option<String> {
+/// Where a volume is mounted that the program writes into: a named one, or a folder beside the compose file that the repository does not
+/// have. A folder or a file that it has is for work on the program, or is its configuration.
+fn volume(folder: &Utf8Path, node: &Node) -> Option<String> {
     if let Some(target) = node.get("target") {
-        let named = node.get("type").and_then(Node::text).is_none_or(|kind| kind == "volume");
-        return target.text().filter(|_| named).map(str::to_owned);
+        let text = |key: &str| node.get(key).and_then(Node::text);
+        let fits = match text("type") {
+            None | Some("volume") => true,
+            Some("bind") => {
+                text("read_only") != Some("true") && text("source").is_some_and(|from| is_data(folder, from))
+            }
+            Some(_) => false,
+        };
+        return target.text().filter(|_| fits).map(str::to_owned);
     }
     let mut parts = node.text()?.split(':');
     let (source, target) = (parts.next()?, parts.next()?);
+    let read_only = parts.next().is_some_and(|options| options.split(',').any(|option| option == "ro"));
     let named = !source.starts_with(['.', '/', '~', '$']);
-    (named && target.starts_with('/')).then(|| target.to_owned())
+    let fits = named || (!read_only && is_data(folder, source));
+    (fits && target.starts_with('/')).then(|| target.trim_end_matches('/').to_owned()).filter(|path| !path.is_empty())
+}
+
+/// Whether a path is a folder that Docker makes when the service starts. A name with an extension is a file that the user makes first.
+fn is_data(folder: &Utf8Path, source: &str) -> bool {
+    let path = Utf8Path::new(source);
+    let is_folder = source.ends_with('/') || path.extension().is_none();
+    source.starts_with("./")
+        && is_folder
+        && !source.contains('$')
+        && fs_err::symlink_metadata(folder.join(path)).is_err()
 }

@@ -259,12 +259,13 @@ fn other_files() {
         ("Cross.toml", "[target.x86_64-unknown-linux-gnu]\npre-build = [\"apt-get install -y libssl-dev\"]\n"),
         (
             "compose.yaml",
-            "services:\n  app:\n    build: { context: ., dockerfile: docker/Dockerfile, target: app }\n    ports: [\"127.0.0.1:80:8080\", {target: 9090}]\n    volumes: [\"data:/data\", \"./x:/x\"]\n    stop_signal: SIGINT\n  db:\n    image: postgres\n",
+            "services:\n  app:\n    build: { context: ., dockerfile: docker/Dockerfile, target: app }\n    ports: [\"127.0.0.1:80:8080\", {target: 9090}]\n    volumes: [\"data:/data\", \"./uploads/:/srv/uploads\", \"./etc:/etc/app:ro\", \"./app.toml:/app.toml\", \"./src:/src\", {type: bind, source: ./logs, target: /logs}]\n    stop_signal: SIGINT\n  db:\n    image: postgres\n",
         ),
         (
             ".github/workflows/ci.yml",
             "jobs:\n  a:\n    steps:\n      - run: cargo build --release --features tls\n      - run: |\n          cargo test --features x\n          cargo build --features y\n",
         ),
+        ("src/main.rs", ""),
         (".gitlab-ci.yml", "build:\n  script:\n    - cargo build --features z\n"),
     ];
     let found = repository(&files, "");
@@ -287,7 +288,10 @@ fn other_files() {
     assert_eq!(values(&found.cross), ["libssl-dev"]);
     let service = &found.services[0].value;
     assert_eq!((service.dockerfile.as_str(), service.stage.as_deref()), ("docker/Dockerfile", Some("app")));
-    assert_eq!((service.ports.join(" "), service.volumes.join(" ")), ("8080 9090".to_owned(), "/data".to_owned()));
+    assert_eq!(
+        (service.ports.join(" "), service.volumes.join(" ")),
+        ("8080 9090".to_owned(), "/data /srv/uploads /logs".to_owned())
+    );
     assert_eq!(found.services.len(), 1);
     let ci: Vec<_> = found.ci.iter().map(|said| (said.value.features.join(","), said.place.to_string())).collect();
     let expected =

@@ -4,6 +4,7 @@ use super::rules::{Part, Rules};
 use super::{NotTaken, Source, Taken};
 use crate::facts::repository::{Built, Place, Said};
 use crate::failure::Result;
+use crate::image_paths::WORKDIR;
 use crate::plan::Flags;
 use crate::plan::model::{Group, Image, Linkage};
 use crate::workspace::Workspace;
@@ -39,6 +40,7 @@ pub(in crate::plan) fn rest(
         };
         leave(format!("FROM {}", built.base.value), why, &built.base.place);
         user(built, image, &mut leave);
+        working_folder(built, &mut leave);
         start(built, &mut leave);
         for stage in &built.others {
             let why = if stage.value.front {
@@ -61,6 +63,15 @@ fn user(built: &Built, image: &Image, leave: &mut impl FnMut(String, String, &Pl
     if name != "nonroot" && name != image.user.to_string() {
         leave(format!("USER {}", user.value), format!("images have the user {}, by number", image.user), &user.place);
     }
+}
+
+/// Documents for operators name paths in the old working folder: what they mount there, the program does not find.
+fn working_folder(built: &Built, leave: &mut impl FnMut(String, String, &Place)) {
+    let Some(folder) = built.workdir.as_ref().filter(|folder| !matches!(folder.value.as_str(), "/" | WORKDIR)) else {
+        return;
+    };
+    let why = format!("the working folder is {WORKDIR}: mount there what you mounted in {}", folder.value);
+    leave(format!("WORKDIR {}", folder.value), why, &folder.place);
 }
 
 fn start(built: &Built, leave: &mut impl FnMut(String, String, &Place)) {

@@ -77,6 +77,7 @@ fn what_a_dockerfile_says_is_taken() {
         [
             "Dockerfile:4 the feature `three`: app has none of this name",
             "Dockerfile:5 FROM debian:stable-slim: the image needs no base",
+            "Dockerfile:6 WORKDIR /srv: the working folder is /app: mount there what you mounted in /srv",
             "Dockerfile:10 ENV API_TOKEN: it looks like a secret; give it to the container",
             "Dockerfile:10 ENV LC_ALL: no locale is installed",
             "Dockerfile:10 ENV PATH: it is about folders and libraries of that image",
