@@ -29,7 +29,7 @@ const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
 
 /// A path in an image, and where a link leads.
-pub const PATH: Limit = limit("a path or the target of a link", 4096, "bytes", "Linux opens no longer one");
+pub const PATH: Limit = limit("a path or the target of a link", 4096, "bytes", "Linux opens no path that is longer");
 
 /// The parts of such a path.
 pub const DEPTH: Limit = limit("a path", 256, "components", "each folder above a file is a file of the image, too");
