@@ -47,7 +47,7 @@ pub fn go_on() -> Result<()> {
 ///
 /// # Errors
 /// As [`go_on`].
-pub(crate) fn go_on_reading() -> io::Result<()> {
+pub(crate) fn go_on_in_io() -> io::Result<()> {
     go_on().map_err(io::Error::other)
 }
 

@@ -71,7 +71,7 @@ pub const PROGRAM: Limit = limit("a program", 64 * MIB, "bytes of tables", "they
 pub const LIBRARIES: Limit = limit("a program", 4096, "libraries and folders", "each is looked for");
 
 /// Secrets that are told of.
-pub const SECRETS: Limit = limit("a layer", 1000, "secrets that are told", "nobody reads more");
+pub const SECRETS: Limit = limit("a layer", 1000, "secrets that are told", "a longer list is not read");
 
 /// Texts that are kept of a layer: users, folders of the loader.
 pub const TEXTS: Limit = limit("a layer", 8 * MIB, "bytes of texts that are kept", "they are held in memory");
@@ -83,7 +83,7 @@ pub const WRITTEN: Limit = limit("a file that people write", MIB, "bytes", "it i
 pub const STAGES: Limit = limit("a Dockerfile", 500, "stages", "rules look at each together with each other");
 
 /// Heredocs of a Dockerfile.
-pub const HEREDOCS: Limit = limit("a Dockerfile", 500, "heredocs", "the text is read anew for each");
+pub const HEREDOCS: Limit = limit("a Dockerfile", 500, "heredocs", "each makes the reader go through the text again");
 
 /// All of them, for the book.
 pub const ALL: &[&Limit] = &[

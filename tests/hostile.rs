@@ -245,7 +245,7 @@ fn interrupt(child: &Child) {
 #[test]
 fn a_second_signal_ends_what_does_not_look() {
     let mut lint = command(&["lint", "-"]);
-    // Nobody writes, and nobody closes.
+    // The pipe stays open, and no program writes to it.
     let mut child = lint.stdin(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(500));
     interrupt(&child);

@@ -95,33 +95,27 @@ pub(super) fn find(
         let because = Because { text: format!("{} on its own port", server.text), ..server.clone() };
         found.push(PortFinding { port: *port, unreachable: None, because });
     }
+    let ask = |fact: &Bound, text: String, said: String, rule: &str| {
+        let because = Because { text: said, rule: rule.to_owned(), ..finding(fact).because };
+        Question { text, package: member.name.clone(), answer: Answer::Expose(fact.port), because }
+    };
     let mut questions = Vec::new();
     for fact in one_of_many {
-        let because = finding(fact).because;
-        let file = because.file.clone().unwrap_or_default();
+        let file = workspace.place(&fact.place.file, fact.place.line);
+        let text = format!("Does {} listen on port {} in the image ({file})?", member.name, fact.port);
         let said = format!("{} is one of {} ports that {file} can be given", fact.port, alternatives(facts, fact));
-        questions.push(Question {
-            text: format!("Does {} listen on port {} in the image ({file})?", member.name, fact.port),
-            package: member.name.clone(),
-            answer: Answer::Expose(fact.port),
-            because: Because { text: said, rule: "port-alternative".to_owned(), ..because },
-        });
+        questions.push(ask(fact, text, said, "port-alternative"));
     }
     if found.is_empty() && server.is_some() {
         for fact in other {
             if services::listens(fact.port)? {
                 continue;
             }
-            let because = finding(fact).because;
-            let file = because.file.clone().unwrap_or_default();
+            let file = workspace.place(&fact.place.file, fact.place.line);
+            let text = format!("Does {} listen on port {} ({file})?", member.name, fact.port);
             let said =
                 format!("{} has {} for a port ({file}), and nothing shows that it listens there", fact.call, fact.port);
-            questions.push(Question {
-                text: format!("Does {} listen on port {} ({file})?", member.name, fact.port),
-                package: member.name.clone(),
-                answer: Answer::Expose(fact.port),
-                because: Because { text: said, rule: "port-default".to_owned(), ..because },
-            });
+            questions.push(ask(fact, text, said, "port-default"));
         }
     }
     Ok((found, questions))

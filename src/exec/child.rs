@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::{POLL, Stream, interrupted};
 
+/// Children that have not been waited for.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
 /// A child that does not outlive us, however we leave.
 pub(super) struct Running {
     pub child: Child,
@@ -40,24 +43,7 @@ impl Running {
             let _ = if self.apart { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
         }
     }
-}
 
-/// Children that have not been waited for.
-static RUNNING: AtomicUsize = AtomicUsize::new(0);
-
-/// How many children there are.
-pub(super) fn running() -> usize {
-    RUNNING.load(Ordering::SeqCst)
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end();
-        RUNNING.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl Running {
     fn end(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             let since = Instant::now();
@@ -70,6 +56,18 @@ impl Running {
             drop(self.child.kill());
             drop(self.child.wait());
         }
+    }
+}
+
+/// How many children there are.
+pub(super) fn running() -> usize {
+    RUNNING.load(Ordering::SeqCst)
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

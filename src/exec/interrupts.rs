@@ -33,7 +33,7 @@ pub fn handle_interrupts() {
 #[cfg(unix)]
 const TOGETHER: std::time::Duration = std::time::Duration::from_millis(300);
 
-/// How long who waits for a child has to end it.
+/// How long a thread that waits for a child has to end that child.
 #[cfg(unix)]
 const CHILDREN: std::time::Duration = std::time::Duration::from_secs(3);
 
@@ -57,12 +57,12 @@ fn watch() {
             if since.elapsed() < TOGETHER {
                 continue;
             }
-            // Children are ended by who waits for them, and who waits looks for interrupts.
+            // The thread that waits for a child looks for interrupts, and ends the child.
             let asked = Instant::now();
             while super::child::running() > 0 && asked.elapsed() < CHILDREN {
                 std::thread::sleep(super::POLL);
             }
-            // Nobody else may be there to say it.
+            // The main thread may hang, so this one ends the process.
             std::process::exit(i32::from(crate::failure::Kind::Interrupted.exit_code()));
         }
     });

@@ -43,7 +43,7 @@ impl<'g, R> Gate<'g, R> {
 
 impl<R: Read> Read for Gate<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        exec::go_on_reading()?;
+        exec::go_on_in_io()?;
         let Some(left) = self.left.get() else { return self.inner.read(buffer) };
         if left == 0 && !buffer.is_empty() {
             return Err(io::Error::other(limits::HEADER.passed()));
@@ -100,7 +100,7 @@ impl<'r, 'b, R> Within<'r, 'b, R> {
 
 impl<R: Read> Read for Within<'_, '_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        exec::go_on_reading()?;
+        exec::go_on_in_io()?;
         let count = self.inner.read(buffer)?;
         self.room.take(count as u64)?;
         Ok(count)
@@ -127,7 +127,7 @@ pub(crate) fn entries(source: impl Read, packed: u64, budget: &Budget, act: &mut
         left.set(None);
         let found = layer::entry(&next)?;
         budget.take(&found)?;
-        // A sparse file says a size that nobody has written.
+        // The size of a sparse file can be larger than what the archive holds of it.
         room.has(next.size())?;
         let mut contents = Within::new(&mut next, &mut room);
         act(found, &mut contents)?;

@@ -44,7 +44,7 @@ impl<R: Read> Hashing<R> {
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        exec::go_on_reading()?;
+        exec::go_on_in_io()?;
         let read = self.inner.read(buffer)?;
         self.hash.update(buffer.get(..read).unwrap_or_default());
         self.bytes = self.bytes.saturating_add(read as u64);

@@ -3,7 +3,7 @@
 //! An image is input from outside like any other: digests are checked, paths are made harmless, sizes are counted and
 //! not believed.
 
-// Numbers from outside can be any: none of them may overflow, which panics. Tests count what is theirs.
+// A number from outside can have any value, and arithmetic that overflows panics. Tests use their own numbers.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub(crate) mod archive;

@@ -4,7 +4,7 @@
 //!
 //! An image is input from outside: digests are checked, names are made harmless, and a secret that is found is never shown.
 
-// Numbers from outside can be any: none of them may overflow, which panics. Tests count what is theirs.
+// A number from outside can have any value, and arithmetic that overflows panics. Tests use their own numbers.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod attached;

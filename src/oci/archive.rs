@@ -13,7 +13,7 @@ use serde_json::json;
 use tar::{Builder, EntryType};
 
 use super::contents::{BLOBS, INDEX, MARK, Named, Part, contents};
-use super::fault::{fault, go_on};
+use super::fault::fault;
 use super::image::{Bundle, Image, canonical, platform_name, read_platform};
 use super::layer::header;
 use super::store::{Store, broken};
@@ -166,7 +166,7 @@ struct Interruptible<R>(R);
 
 impl<R: Read> Read for Interruptible<R> {
     fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
-        go_on()?;
+        exec::go_on_in_io()?;
         self.0.read(buffer)
     }
 }

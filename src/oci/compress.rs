@@ -15,8 +15,8 @@ use flate2::{Compress, Crc, FlushCompress, Status};
 use oci_spec::image::MediaType;
 use sha2::{Digest, Sha256};
 
-use super::fault::go_on;
 use crate::digest;
+use crate::exec;
 
 /// Bytes of a block. Smaller ones cost size, larger ones memory, and threads that have nothing to do.
 pub(super) const BLOCK: usize = 1024 * 1024;
@@ -138,7 +138,7 @@ impl<W: Write> Packer<W> {
     }
 
     fn submit(&mut self) -> Result<()> {
-        go_on()?;
+        exec::go_on_in_io()?;
         let block = self.take(false);
         let pool = self.pool.get_or_insert_with(|| Pool::new(self.compression, self.threads));
         self.pending.push_back(pool.submit(block)?);

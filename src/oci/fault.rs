@@ -4,8 +4,7 @@ use std::io::{Error, ErrorKind};
 
 use camino::Utf8Path;
 
-use crate::exec;
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::{Failure, Kind};
 
 /// The failure that an error is. A [`Failure`] that had to travel as an error comes out as it was.
 pub(super) fn fault(doing: &str, place: &Utf8Path, error: Error) -> Failure {
@@ -20,9 +19,4 @@ pub(super) fn fault(doing: &str, place: &Utf8Path, error: Error) -> Failure {
             .help("free some room there, or name a place on another disk (for the target folder: CARGO_TARGET_DIR); then run it again");
     }
     Failure::new(Kind::Emit, format!("{place} could not be {doing}")).caused_by(error)
-}
-
-/// Nothing, or the interrupt, as an error that can go through a writer.
-pub(super) fn go_on() -> Result<(), Error> {
-    exec::go_on_reading()
 }

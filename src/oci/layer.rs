@@ -9,11 +9,12 @@ use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::compress::{Compression, Packer, threads};
-use super::fault::{fault, go_on};
+use super::fault::fault;
 use super::memo::{Made, Memo};
 use super::store::{Store, descriptor};
 use super::tree::{Content, Entry, Tree};
 use crate::digest::{Digester, hex};
+use crate::exec;
 use crate::failure::{Failure, Kind, Result};
 
 /// What a layer's bytes depend on besides its tree.
@@ -102,7 +103,9 @@ fn write(store: &Store, tree: &Tree, digests: &Digests, options: &Options) -> Re
     let mut unpacked = 0;
     for ((path, entry), known) in tree.entries().zip(digests) {
         unpacked = u64::saturating_add(unpacked, known.as_ref().map_or(0, |(_, size)| *size));
-        go_on().and_then(|()| append(&mut builder, path, entry, known.as_ref(), options.epoch)).map_err(failed)?;
+        exec::go_on_in_io()
+            .and_then(|()| append(&mut builder, path, entry, known.as_ref(), options.epoch))
+            .map_err(failed)?;
     }
     let (incoming, diff_id) = builder.into_inner().and_then(Packer::finish).map_err(failed)?;
     let descriptor = incoming.keep(options.compression.media_type())?;

@@ -6,8 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
 use super::contents::{BLOBS, Contents, INDEX, MARK, Named, Part, contents};
-use super::fault::{fault, go_on};
+use super::fault::fault;
 use super::store::Store;
+use crate::exec;
 use crate::failure::{Failure, Kind, Result};
 
 /// All that is in a layout's folder. The last one is Docker's, and there where an archive of Docker's was unpacked.
@@ -45,7 +46,7 @@ fn beside(above: &Utf8Path) -> std::io::Result<TempDir> {
 fn fill(store: &Store, contents: &Contents, new: &Utf8Path) -> std::io::Result<()> {
     fs_err::create_dir_all(new.join(BLOBS))?;
     for (digits, blob) in &contents.blobs {
-        go_on()?;
+        exec::go_on_in_io()?;
         let from = store.blob(blob.digest().as_ref()).map_err(Error::other)?;
         let to = new.join(BLOBS).join(digits);
         // Another file system, one without links, or a file with too many of them.
@@ -59,7 +60,7 @@ fn fill(store: &Store, contents: &Contents, new: &Utf8Path) -> std::io::Result<(
 
 /// Two renames: a reader finds the old one, none for an instant, or the new one.
 fn take_place(new: &Utf8Path, folder: &Utf8Path, old: &Utf8Path) -> std::io::Result<()> {
-    go_on()?;
+    exec::go_on_in_io()?;
     let replaces = match fs_err::rename(folder, old) {
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::NotFound => false,

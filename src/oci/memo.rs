@@ -14,9 +14,10 @@ use oci_spec::image::Descriptor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::fault::{fault, go_on};
+use super::fault::fault;
 use super::store::{Lock, Store};
 use crate::digest::hex;
+use crate::exec;
 use crate::failure::{Failure, Kind, Result};
 
 const FILE: &str = "memo.json";
@@ -257,7 +258,7 @@ pub(super) fn hash(from: &mut impl Read) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        go_on()?;
+        exec::go_on_in_io()?;
         match from.read(&mut buffer)? {
             0 => return Ok(hex(&hash.finalize())),
             read => hash.update(&buffer[..read]),

@@ -5,7 +5,7 @@
 //! What goes in is all that the bytes depend on: not the clock, not the machine, not the number of threads. What has not
 //! changed is not read again, let alone compressed.
 
-// Numbers from outside can be any: none of them may overflow, which panics. Tests count what is theirs.
+// A number from outside can have any value, and arithmetic that overflows panics. Tests use their own numbers.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod archive;

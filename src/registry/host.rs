@@ -23,7 +23,7 @@ use crate::secret::Secret;
 /// How long a token is good for where its giver does not say (the token specification's own number).
 const LIFETIME: Duration = Duration::from_mins(1);
 
-/// A token is asked for anew after so long, whatever its giver says.
+/// The client asks for a new token after this time, even where the registry grants a longer one.
 const LONGEST_LIFE: Duration = Duration::from_hours(1);
 
 /// From one host to the next, no further.

@@ -8,7 +8,7 @@
 //! - Nothing is held: layers go from file to socket and back. Manifests of up to 8 MiB are.
 //! - Nothing is half done: a file is renamed into place when it is right, a tag is set when all it names is there.
 
-// Numbers from outside can be any: none of them may overflow, which panics. Tests count what is theirs.
+// A number from outside can have any value, and arithmetic that overflows panics. Tests use their own numbers.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod authorities;

@@ -71,7 +71,7 @@ pub(super) struct Paced<'p, R> {
 
 impl<R: Read> Read for Paced<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        exec::go_on_reading()?;
+        exec::go_on_in_io()?;
         let count = self.inner.read(buffer)?;
         // The end is no delay.
         if count > 0 {

@@ -55,23 +55,23 @@ fn port(node: &Node) -> Option<String> {
 /// Where a volume is mounted that the program writes into: a named one, or a folder beside the compose file that the repository does not
 /// have. A folder or a file that it has is for work on the program, or is its configuration.
 fn volume(folder: &Utf8Path, node: &Node) -> Option<String> {
-    if let Some(target) = node.get("target") {
+    let (target, fits) = if let Some(target) = node.get("target") {
         let text = |key: &str| node.get(key).and_then(Node::text);
+        let bound = || text("read_only") != Some("true") && text("source").is_some_and(|from| is_data(folder, from));
         let fits = match text("type") {
             None | Some("volume") => true,
-            Some("bind") => {
-                text("read_only") != Some("true") && text("source").is_some_and(|from| is_data(folder, from))
-            }
+            Some("bind") => bound(),
             Some(_) => false,
         };
-        return target.text().filter(|_| fits).map(str::to_owned);
-    }
-    let mut parts = node.text()?.split(':');
-    let (source, target) = (parts.next()?, parts.next()?);
-    let read_only = parts.next().is_some_and(|options| options.split(',').any(|option| option == "ro"));
-    let named = !source.starts_with(['.', '/', '~', '$']);
-    let fits = named || (!read_only && is_data(folder, source));
-    (fits && target.starts_with('/')).then(|| target.trim_end_matches('/').to_owned()).filter(|path| !path.is_empty())
+        (target.text()?, fits)
+    } else {
+        let mut parts = node.text()?.split(':');
+        let (source, target) = (parts.next()?, parts.next()?);
+        let read_only = parts.next().is_some_and(|options| options.split(',').any(|option| option == "ro"));
+        let named = !source.starts_with(['.', '/', '~', '$']);
+        (target, target.starts_with('/') && (named || (!read_only && is_data(folder, source))))
+    };
+    fits.then(|| target.trim_end_matches('/').to_owned()).filter(|path| !path.is_empty())
 }
 
 /// Whether a path is a folder that Docker makes when the service starts. A name with an extension is a file that the user makes first.
